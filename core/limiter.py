@@ -1,0 +1,63 @@
+"""The limiter: so many tries in a period for one key, counted atomically.
+
+Valkey counts; when it cannot be reached PostgreSQL does, so that a limit never opens by failure.
+Keys name what is limited and a digest, never a number or a phone.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import redis
+from django.conf import settings
+from django.db import connection
+
+from core import clock
+
+log = logging.getLogger(__name__)
+
+_SCRIPT = """
+local n = redis.call('INCR', KEYS[1])
+if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return {n, redis.call('PTTL', KEYS[1])}
+"""
+_client: redis.Redis | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the try may go on, and if not, when the next one may."""
+
+    allowed: bool
+    retry_at: datetime
+
+
+def take(key: str, *, limit: int, period: timedelta) -> Verdict:
+    """Count one try under `key`; the try is allowed while no more than `limit` fell in the period."""
+    try:
+        count, left = _count_in_valkey(key, period)
+    except redis.RedisError:
+        log.warning("limiter counts in PostgreSQL: the broker cannot be reached")
+        count, left = _count_in_postgres(key, period)
+    return Verdict(allowed=count <= limit, retry_at=clock.now() + left)
+
+
+def _count_in_valkey(key: str, period: timedelta) -> tuple[int, timedelta]:
+    global _client
+    if _client is None:
+        _client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+    count, left_ms = _client.eval(_SCRIPT, 1, f"limit:{key}", int(period.total_seconds() * 1000))
+    return count, timedelta(milliseconds=left_ms)
+
+
+def _count_in_postgres(key: str, period: timedelta) -> tuple[int, timedelta]:
+    seconds = int(period.total_seconds())
+    started = int(clock.now().timestamp()) // seconds * seconds
+    window = datetime.fromtimestamp(started, UTC)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO core_limitcount (key, window_at, count) VALUES (%s, %s, 1) "
+            "ON CONFLICT (key, window_at) DO UPDATE SET count = core_limitcount.count + 1 RETURNING count",
+            [key, window],
+        )
+        return cursor.fetchone()[0], window + period - clock.now()

@@ -1,0 +1,21 @@
+"""Everything that payments keeps."""
+
+from payments.models.declarations import Declaration, Draft, PeriodClaim
+from payments.models.money import Allocation, Discrepancy, Receipt
+from payments.models.orders import Channel, Notification, PayeeAccount, PayeeRoute, PaymentOrder
+from payments.models.policies import CollectionPolicy
+
+__all__ = [
+    "Allocation",
+    "Channel",
+    "CollectionPolicy",
+    "Declaration",
+    "Discrepancy",
+    "Draft",
+    "Notification",
+    "PayeeAccount",
+    "PayeeRoute",
+    "PaymentOrder",
+    "PeriodClaim",
+    "Receipt",
+]
