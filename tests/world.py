@@ -193,7 +193,8 @@ def make_policy(insurance_type: str = PENSION, terms: PolicyTerms | None = None,
     wanted = terms or standard()
     policy = CollectionPolicy.objects.create(
         region=make_region(place), insurance_type_id=insurance_type, coverage_year=year or clock.today().year,
-        version=version, effective_on=clock.today() - timedelta(days=400), terms=dump_terms(wanted), is_demo=wanted.demo,
+        version=version, effective_on=clock.today() - timedelta(days=400), terms=dump_terms(wanted),
+        is_demo=wanted.demo,
     )  # fmt: skip
     record_creation(CollectionPolicy, [policy.pk], status="draft", actor="system:world")
     advance(CollectionPolicy, [policy.pk], "publish", actor="system:world", values={"published_at": clock.now()})
@@ -212,7 +213,7 @@ def make_person(who: Somebody) -> InsuredPerson:
     document = identity.parse(DocumentType.RESIDENT_ID, who.number, clock.today())
     person = InsuredPerson.objects.create(
         name=who.name, name_folded=identity.fold_name(who.name), birth_on=document.birth_on,
-        sex=document.sex.value if document.sex else "",
+        sex=document.sex.value[:1] if document.sex else "",
     )  # fmt: skip
     PersonDocument.objects.create(
         person=person, document_type="201", match_index=who.index, number_index=who.index,
