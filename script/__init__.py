@@ -1,0 +1,1 @@
+"""The commands that start, test and measure the portal."""
