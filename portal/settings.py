@@ -90,12 +90,17 @@ TEMPLATES = [
 
 # --- what runs beside us -------------------------------------------------------------------------
 
+_database = env.db_url("DATABASE_URL", "postgres://postgres@127.0.0.1:55432/portal")
 DATABASES = {
     "default": {
-        **env.db_url("DATABASE_URL", "postgres://postgres@127.0.0.1:55432/portal"),
+        **_database,
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5, "options": "-c statement_timeout=30000 -c lock_timeout=10000"},
+        "OPTIONS": {  # what the address itself asks for, a socket's directory or sslmode, is kept
+            "connect_timeout": 5,
+            "options": "-c statement_timeout=30000 -c lock_timeout=10000",
+            **_database.get("OPTIONS", {}),
+        },
     }
 }
 REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
