@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import StrEnum
 
+LEGAL_NOTE = "这里的政策内容只供参考，不作办事依据。以12366、12333、12393的答复为准。"
+"""Goes with every policy, on whatever page its figures stand."""
+
 
 class CollectorKind(StrEnum):
     """PO-0: who collects."""
@@ -225,8 +228,8 @@ class PolicyTerms:
 
     collector: Collector
     window: Window
-    groups: tuple[GroupTerms, ...]
     sources: tuple[Source, ...]
+    groups: tuple[GroupTerms, ...] = ()
     split: Split = Split.WHOLE_YEAR
     coverage_start_month: int = 1  # PO-14: 7 for a year from July to June
     tier_change: TierChange = TierChange.LOCKED
@@ -249,6 +252,7 @@ class PolicyTerms:
     gaps: tuple[str, ...] = ()  # what was looked for and not found
     demo: bool = False
     note: str = ""
+    legal_note: str = LEGAL_NOTE
 
     def group(self, code: str) -> GroupTerms | None:
         """The terms of a group; None when this policy does not know it."""
