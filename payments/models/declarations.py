@@ -33,7 +33,7 @@ class Declaration(Stateful):
     part = models.CharField(max_length=40, default="base")  # base, topup, or an assessment's number
     tier_fen = models.BigIntegerField()  # the tier chosen; for monthly types the month's fee
     amount_fen = models.BigIntegerField()
-    subsidy_fen = models.BigIntegerField(default=0)
+    subsidy_fen = models.BigIntegerField(null=True)  # None: the policy does not state it
     status = models.CharField(max_length=20, choices=states.DECLARATION.choices, default="declared")
     declared_at = models.DateTimeField(default=clock.now)
     paid_at = models.DateTimeField(null=True)

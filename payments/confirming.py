@@ -1,0 +1,210 @@
+"""The one door for money (HOUSE 2.4): a notification, a query, a bank or a statement says "paid".
+
+What arrives is recorded before it is judged. An order that waits becomes paid; one that was closed
+becomes paid too, and each of its declarations is re-attached where its period is still free; money
+that has no place is held by a discrepancy.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db import transaction
+
+from core import clock
+from core.refusals import Refused
+from core.transitions import advance
+from payments.declarations import claim_again
+from payments.delays import AfterPayment, after_payment
+from payments.discrepancies import open_discrepancy
+from payments.gateways.base import CURRENCY, Result, TradeState
+from payments.models import Declaration, Discrepancy, PaymentOrder, Receipt
+from payments.policies.in_force import terms_of
+from payments.receipts import Put, allocate, record_receipt
+
+
+class Outcome(StrEnum):
+    """What a word of payment did."""
+
+    PAID = "paid"
+    LATE = "late"  # a closed order became paid
+    REPEATED = "repeated"  # this trade was known
+    DUPLICATE = "duplicate"  # a second trade for a paid order, held for refund
+    MISMATCH = "mismatch"  # it does not fit the order and was not applied
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A verified word of payment. `source`: notification, query, bank or statement."""
+
+    result: Result
+    gateway: str
+    source: str
+
+    @property
+    def actor(self) -> str:
+        return f"system:{self.source}"
+
+
+@transaction.atomic
+def confirm_payment(*, order_no: str, payment: Payment) -> Outcome:
+    """Let a verified success take effect, once, whatever its source and however late.
+
+    Raises Refused("unknown_order") where there is no such order, or it never went to a gateway: the
+    caller keeps the message and tries again (G8).
+    """
+    order = PaymentOrder.objects.select_for_update().filter(order_no=order_no).first()
+    if order is None or order.status == "created":
+        raise Refused("unknown_order")
+    result = payment.result
+    if result.state is not TradeState.PAID or result.amount_fen is None:
+        raise ValueError("confirm_payment is for successes only")
+    wrong = _differences(order, payment)
+    if wrong:
+        return _hold_mismatch(order, payment, wrong)
+    receipt_id = record_receipt(
+        gateway=payment.gateway,
+        merchant_id=result.merchant_id,
+        gateway_trade_no=result.trade_no,
+        order_id=order.pk,
+        amount_fen=result.amount_fen,
+        paid_at=result.paid_at or clock.now(),
+        source=payment.source,
+    )
+    if receipt_id is None:
+        return _known_trade(order, payment)
+    if order.status == "paid":
+        return _hold_duplicate(order, payment, receipt_id)
+    if order.status in ("submitting", "awaiting"):
+        _settle(order, payment, receipt_id)
+        return Outcome.PAID
+    _reattach(order, payment, receipt_id)
+    return Outcome.LATE
+
+
+def _differences(order: PaymentOrder, payment: Payment) -> list[str]:
+    """In what the word of payment does not fit the order (G10, G20)."""
+    result = payment.result
+    said = {
+        "order_no": (result.order_no, order.order_no),
+        "gateway": (payment.gateway, order.gateway),
+        "merchant": (result.merchant_id, order.merchant_id),
+        "currency": (result.currency, CURRENCY),
+        "amount": (result.amount_fen, order.amount_fen),
+    }
+    return [name for name, (theirs, ours) in said.items() if theirs != ours]
+
+
+def _hold_mismatch(order: PaymentOrder, payment: Payment, wrong: list[str]) -> Outcome:
+    """Not applied. Where a query, asked by us, says that another amount was taken, the money is held in full."""
+    result = payment.result
+    is_amount = wrong == ["amount"]
+    receipt_id = None
+    if is_amount and payment.source != "notification":
+        receipt_id = record_receipt(
+            gateway=payment.gateway, merchant_id=result.merchant_id, gateway_trade_no=result.trade_no,
+            order_id=order.pk, amount_fen=result.amount_fen or 0, paid_at=result.paid_at or clock.now(),
+            source=payment.source,
+        )  # fmt: skip
+    found = open_discrepancy(
+        kind=Discrepancy.Kind.AMOUNT if is_amount else Discrepancy.Kind.WRONG_PARTY,
+        key=f"mismatch:{payment.gateway}:{result.trade_no}:{payment.source}",
+        amount_fen=result.amount_fen or 0,
+        actor=payment.actor,
+        order=order,
+        receipt_id=receipt_id,
+        facts={"differs": wrong, "said": result.as_json()},
+    )
+    if receipt_id is not None:
+        allocate(receipt_id, [Put("discrepancy", found.pk, result.amount_fen or 0)])
+    return Outcome.MISMATCH
+
+
+def _known_trade(order: PaymentOrder, payment: Payment) -> Outcome:
+    """The trade was recorded before: silent where it was recorded for this order, a case otherwise."""
+    known = Receipt.objects.get(gateway=payment.gateway, gateway_trade_no=payment.result.trade_no)
+    if known.order_id == order.pk:
+        return Outcome.REPEATED
+    open_discrepancy(
+        kind=Discrepancy.Kind.WRONG_PARTY,
+        key=f"trade-of-another:{payment.gateway}:{payment.result.trade_no}:{order.pk}",
+        amount_fen=payment.result.amount_fen or 0,
+        actor=payment.actor,
+        order=order,
+        facts={"receipt": known.pk, "said": payment.result.as_json()},
+    )
+    return Outcome.MISMATCH
+
+
+def _hold_duplicate(order: PaymentOrder, payment: Payment, receipt_id: int) -> Outcome:
+    amount_fen = payment.result.amount_fen or 0
+    found = open_discrepancy(
+        kind=Discrepancy.Kind.DUPLICATE,
+        key=f"duplicate:{payment.gateway}:{payment.result.trade_no}",
+        amount_fen=amount_fen,
+        actor=payment.actor,
+        order=order,
+        receipt_id=receipt_id,
+    )
+    allocate(receipt_id, [Put("discrepancy", found.pk, amount_fen)])
+    return Outcome.DUPLICATE
+
+
+def _settle(order: PaymentOrder, payment: Payment, receipt_id: int) -> None:
+    """The ordinary case: order and declarations are paid by this receipt."""
+    _mark_order_paid(order, payment, "confirm", receipt_id)
+    declarations = list(Declaration.objects.filter(order_id=order.pk).order_by("pk"))
+    allocate(receipt_id, [Put("declaration", line.pk, line.amount_fen) for line in declarations])
+    _mark_paid(declarations, payment, "settle", receipt_id)
+
+
+def _reattach(order: PaymentOrder, payment: Payment, receipt_id: int) -> None:
+    """A success that came late: what is still free is paid, the rest is held (HOUSE 2.4, G6, G7)."""
+    _mark_order_paid(order, payment, "late_success", receipt_id)
+    paid, puts = [], []
+    for line in Declaration.objects.filter(order_id=order.pk).select_related("policy").order_by("pk"):
+        if claim_again(line):
+            paid.append(line)
+            puts.append(Put("declaration", line.pk, line.amount_fen))
+            continue
+        found = open_discrepancy(
+            kind=Discrepancy.Kind.LATE_TAKEN,
+            key=f"late-taken:{line.pk}:{receipt_id}",
+            amount_fen=line.amount_fen,
+            actor=payment.actor,
+            order=order,
+            declaration=line,
+            receipt_id=receipt_id,
+        )
+        puts.append(Put("discrepancy", found.pk, line.amount_fen))
+    allocate(receipt_id, puts)
+    _mark_paid(paid, payment, "late_success", receipt_id)
+
+
+def _mark_order_paid(order: PaymentOrder, payment: Payment, event: str, receipt_id: int) -> None:
+    values = {
+        "paid_at": payment.result.paid_at or clock.now(),
+        "gateway_trade_no": payment.result.trade_no,
+        "next_check_at": None,
+        "unreachable_since": None,
+    }
+    evidence = {"receipt": receipt_id, "source": payment.source}
+    advance(PaymentOrder, [order.pk], event, actor=payment.actor, evidence=evidence, values=values)
+
+
+def _mark_paid(declarations: list[Declaration], payment: Payment, event: str, receipt_id: int) -> None:
+    """One statement for all declarations whose place counts the days alike."""
+    paid_at = payment.result.paid_at or clock.now()
+    terms = terms_of(line.policy_id for line in declarations)
+    alike: dict[AfterPayment, list[int]] = {}
+    for line in declarations:
+        dates = after_payment(terms[line.policy_id].delays, clock.business_date(paid_at))
+        alike.setdefault(dates, []).append(line.pk)
+    for dates, ids in alike.items():
+        values = {
+            "paid_at": paid_at,
+            "record_on": dates.record_on,
+            "printable_on": dates.printable_on,
+            "credit_on": dates.credit_on,
+            "dates_estimated": dates.dates_estimated,
+        }
+        advance(Declaration, ids, event, actor=payment.actor, evidence={"receipt": receipt_id}, values=values)

@@ -1,0 +1,213 @@
+"""What gateways tell us: stored first, judged later (HOUSE 2.3).
+
+A notification is answered with success once it is stored and verified; what it says takes effect in
+a second transaction, at once where that works, by the sweep where it does not.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError, connection, transaction
+
+from core import clock, limiter
+from core.heartbeats import beat
+from core.refusals import Refused
+from payments import gateways
+from payments.confirming import Payment, confirm_payment
+from payments.discrepancies import open_discrepancy
+from payments.gateways.base import Notice, NoticeKind, Result, SignatureInvalid, TradeState
+from payments.models import Discrepancy, Notification, PaymentOrder
+from payments.order_checks import refresh_order
+from payments.receipts import Put, allocate, record_receipt
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES = 64 * 1024
+UNVERIFIED_AN_HOUR = 1000
+KEPT_HEADERS = ("content-type", "user-agent", "wechatpay-serial", "wechatpay-timestamp", "wechatpay-nonce",
+                "wechatpay-signature", "wechatpay-signature-type")  # fmt: skip
+STEPS = [timedelta(seconds=s) for s in (2, 5, 15, 60, 120, 600, 1800)]
+CASE_AFTER = timedelta(minutes=5)  # I11: applied, or a case
+FIRST_SWEEP = timedelta(seconds=5)  # the door tries at once; the sweep need not race it
+LEASE = timedelta(seconds=60)
+BATCH = 200
+BATCH_TIME = timedelta(seconds=45)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What to answer, and the row to process now; None where there is nothing to process."""
+
+    status: int
+    content_type: str
+    body: bytes
+    notification_id: int | None
+
+
+def receive_notification(*, gateway: str, headers: Mapping[str, str], body: bytes) -> Received:
+    """Verify and store one message; tell the gateway that it has arrived, or to try again."""
+    port = gateways.gateway(gateway)
+    if len(body) > MAX_BYTES:
+        return Received(413, "text/plain", b"", None)
+    try:
+        notice = port.parse_notice(headers, body)
+    except SignatureInvalid as problem:
+        _keep_unverified(gateway, headers, body, str(problem))
+        return Received(*port.ack(False), None)
+    return Received(*port.ack(True), _keep(gateway, headers, body, notice))
+
+
+_STORE = """
+INSERT INTO payments_notification
+    (gateway, key, headers, body, verdict, received_at, order_no, result, next_try_at, tries, outcome, failure)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, '', %s)
+ON CONFLICT (gateway, key) DO NOTHING RETURNING id"""
+
+
+def _keep(gateway: str, headers: Mapping[str, str], body: bytes, notice: Notice) -> int | None:
+    """The new row's id; None when the same message was stored before."""
+    result = json.dumps(notice.result.as_json()) if notice.result else None
+    verdict = Notification.Verdict.VERIFIED if notice.fresh else Notification.Verdict.STALE
+    moment = clock.now()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _STORE,
+            [gateway, notice.key, _kept(headers), body, verdict, moment, notice.order_no, result,
+             moment + FIRST_SWEEP, ""],
+        )
+        row = cursor.fetchone()
+    return int(row[0]) if row else None
+
+
+def _keep_unverified(gateway: str, headers: Mapping[str, str], body: bytes, reason: str) -> None:
+    """Kept for people to look at, never believed; bounded, so that nobody can fill the disk with it."""
+    if not limiter.take(f"unverified:{gateway}", limit=UNVERIFIED_AN_HOUR, period=timedelta(hours=1)).allowed:
+        return
+    key = "refused:" + hashlib.sha256(body + _kept(headers).encode()).hexdigest()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _STORE,
+            [gateway, key, _kept(headers), body, Notification.Verdict.REFUSED, clock.now(), "", None, None, reason],
+        )
+
+
+def _kept(headers: Mapping[str, str]) -> str:
+    return json.dumps({name: value[:512] for name, value in headers.items() if name.lower() in KEPT_HEADERS})
+
+
+def process_notification(*, notification_id: int) -> str:
+    """Let a stored message take effect; returns what it did. Repeating it changes nothing."""
+    row = Notification.objects.get(pk=notification_id)
+    if row.next_try_at is None:
+        return row.outcome
+    try:
+        outcome = _judge(row)
+    except (Refused, DatabaseError) as problem:
+        return _put_off(row, problem)
+    Notification.objects.filter(pk=row.pk).update(
+        processed_at=clock.now(), next_try_at=None, tries=row.tries + 1, outcome=outcome, failure=""
+    )
+    return outcome
+
+
+def _judge(row: Notification) -> str:
+    result = Result.from_json(row.result) if row.result else None
+    if result is None or result.state is not TradeState.PAID:
+        return _judge_other(row, result)
+    if row.verdict != Notification.Verdict.VERIFIED:
+        refresh_order_quietly(row.order_no)  # perhaps a replay: ask the gateway itself (G11)
+        return "asked_gateway"
+    outcome = confirm_payment(order_no=row.order_no, payment=Payment(result, row.gateway, "notification"))
+    if outcome == "mismatch":
+        refresh_order_quietly(row.order_no)
+    return str(outcome)
+
+
+def _judge_other(row: Notification, result: Result | None) -> str:
+    """Rightly signed, but no success of ours: closed, about another merchant, or not understood."""
+    if result is not None and result.state is not TradeState.UNKNOWN:
+        refresh_order_quietly(row.order_no)
+        return "asked_gateway"
+    open_discrepancy(
+        kind=Discrepancy.Kind.UNPROCESSED, key=f"notice:{row.pk}", amount_fen=0, actor="system:notification",
+        facts={"notification": row.pk, "reason": NoticeKind.OTHER.value},
+    )  # fmt: skip
+    return "case"
+
+
+def refresh_order_quietly(order_no: str) -> None:
+    """Ask the gateway about an order that may not be ours; an unknown number is no error here."""
+    if PaymentOrder.objects.filter(order_no=order_no).exists():
+        refresh_order(order_no=order_no, actor="system:notification")
+
+
+def _put_off(row: Notification, problem: Exception) -> str:
+    """Not now: the order is not committed yet, or a lock is held. After five minutes a case says so (I11)."""
+    reason = problem.code if isinstance(problem, Refused) else type(problem).__name__
+    moment = clock.now()
+    step = STEPS[min(row.tries, len(STEPS) - 1)]
+    is_case = moment - row.received_at > CASE_AFTER
+    if is_case:
+        _open_unknown(row, reason)
+    Notification.objects.filter(pk=row.pk).update(
+        next_try_at=None if is_case and reason == "unknown_order" else moment + step,
+        tries=row.tries + 1,
+        outcome="case" if is_case else "",
+        failure=reason,
+    )
+    return "case" if is_case else "put_off"
+
+
+@transaction.atomic
+def _open_unknown(row: Notification, reason: str) -> None:
+    """Hold the money of a payment that fits no order of ours (B8 of a gateway), or say that we are stuck."""
+    unknown = reason == "unknown_order"
+    said = Result.from_json(row.result) if row.result else None
+    amount_fen = (said.amount_fen or 0) if said else 0
+    receipt_id = None
+    if unknown and said and amount_fen:
+        receipt_id = record_receipt(
+            gateway=row.gateway, merchant_id=said.merchant_id, gateway_trade_no=said.trade_no, order_id=None,
+            amount_fen=amount_fen, paid_at=said.paid_at or row.received_at, source="notification",
+        )  # fmt: skip
+    found = open_discrepancy(
+        kind=Discrepancy.Kind.UNKNOWN_ORDER if unknown else Discrepancy.Kind.UNPROCESSED,
+        key=f"notice:{row.pk}", amount_fen=amount_fen, actor="system:notification", receipt_id=receipt_id,
+        facts={"notification": row.pk, "order_no": row.order_no, "reason": reason, "said": row.result},
+    )  # fmt: skip
+    if receipt_id is not None:
+        allocate(receipt_id, [Put("discrepancy", found.pk, amount_fen)])
+
+
+_LEASE = """
+UPDATE payments_notification SET next_try_at = %s
+WHERE id IN (SELECT id FROM payments_notification WHERE next_try_at <= %s
+             ORDER BY next_try_at LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING id"""
+
+
+def process_waiting_notifications() -> int:
+    """Sweep: what was stored and did not take effect at once."""
+    started = clock.now()
+    with connection.cursor() as cursor:
+        cursor.execute(_LEASE, [started + LEASE, started, BATCH])
+        waiting = [row[0] for row in cursor.fetchall()]
+    done = 0
+    for notification_id in waiting:
+        if _is_over(started):
+            break
+        try:
+            process_notification(notification_id=notification_id)
+        except Exception:  # one poisoned message must not stop the sweep (W7)
+            log.exception("notification %s could not be processed", notification_id)
+        done += 1
+    beat("payments.tasks.process_waiting_notifications")
+    return done
+
+
+def _is_over(started: datetime) -> bool:
+    return clock.now() - started > BATCH_TIME

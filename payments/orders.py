@@ -1,0 +1,198 @@
+"""Payment orders: opening, handing over to a gateway, and the one door for money (HOUSE 2.4, 2.11).
+
+Commit the intention → call outside with no transaction open → lock, compare, advance.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from core import clock
+from core.nudge import nudge
+from core.refusals import Refused
+from core.transitions import advance
+from payments import gateways
+from payments.declarations import free
+from payments.gateways import availability
+from payments.gateways.base import GatewayRefused, GatewayUnreachable, HandOver, Method, OrderRef
+from payments.models import Declaration, PaymentOrder
+
+ORDER_LIFE = timedelta(minutes=30)
+FIRST_CHECK = timedelta(seconds=5)
+MAX_LINES = 20  # refund limits of the gateways (HOUSE 2.11)
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """One payment to one payee."""
+
+    order_no: str
+    payee: str
+    amount_fen: int
+    line_count: int
+
+
+_OPEN = """
+WITH made AS (
+    INSERT INTO payments_paymentorder (
+        order_no, checkout_no, payer_id, channel_id, payee_id, amount_fen, line_count, status, gateway, method,
+        merchant_id, gateway_trade_no, created_at, expires_at, checks, failure)
+    SELECT order_no, %(checkout)s, %(payer)s, %(channel)s, payee, amount_fen, line_count, 'created', '', '', '', '',
+        %(at)s, %(expires)s, 0, ''
+    FROM jsonb_to_recordset(%(orders)s::jsonb) AS o(order_no text, payee text, amount_fen bigint, line_count smallint)
+    RETURNING id, order_no
+), told AS (
+    INSERT INTO core_transition (kind, object_id, from_state, to_state, event, actor, evidence, at)
+    SELECT 'ORDER', id, NULL, 'created', 'create', %(actor)s, '{}', %(at)s FROM made
+)
+SELECT order_no, id FROM made"""
+
+
+def open_orders(
+    *, orders: Sequence[NewOrder], checkout_no: str, payer_id: int | None, channel_code: str, actor: str
+) -> dict[str, int]:
+    """Insert the orders of one checkout in one statement; return their ids by number."""
+    moment = clock.now()
+    parameters = {
+        "orders": json.dumps([asdict(order) for order in orders]),
+        "checkout": checkout_no,
+        "payer": payer_id,
+        "channel": channel_code,
+        "actor": actor,
+        "at": moment,
+        "expires": moment + ORDER_LIFE,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN, parameters)
+        return dict(cursor.fetchall())
+
+
+def start_payment(*, order_no: str, gateway: str, method: str, payer_ip: str, actor: str) -> PaymentOrder:
+    """Send an order to a gateway and keep where the payer is to be sent (`hand_over`).
+
+    Asking again with the same gateway and method gives the same cashier under the same number. An
+    unknown answer leaves the order `submitting`; the sweep asks on. Raises Refused: `finished`,
+    `expired`, `method_fixed` (with gateway), `gateway_down` (with back_at), `not_accepted` (with reason).
+    """
+    if not availability.is_up(gateway):
+        raise Refused("gateway_down", gateway=gateway, back_at=availability.back_at(gateway))
+    order, is_first = _begin_payment(order_no=order_no, gateway=gateway, method=method, actor=actor)
+    if order.hand_over is not None:
+        return order
+    try:
+        hand_over = gateways.gateway(gateway).create(order_ref(order, payer_ip=payer_ip), Method(method))
+    except GatewayRefused as refusal:
+        if not is_first:  # an earlier try, whose answer was lost, may have been taken: the sweep finds out
+            return order
+        fail_order(order_id=order.pk, event="reject", reason=refusal.code, actor=f"system:{gateway}")
+        raise Refused("not_accepted", reason=refusal.code) from refusal
+    except GatewayUnreachable:
+        availability.note_silence(gateway)
+        nudge("payments.tasks.refresh_order", order.order_no)
+        return order
+    availability.note_answer(gateway)
+    return _keep_hand_over(order, hand_over)
+
+
+@transaction.atomic
+def _begin_payment(*, order_no: str, gateway: str, method: str, actor: str) -> tuple[PaymentOrder, bool]:
+    """The order as it stands once it is `submitting`, and whether this call made it so."""
+    order = PaymentOrder.objects.select_for_update(of=("self",)).select_related("payee").get(order_no=order_no)
+    moment = clock.now()
+    if order.status in ("submitting", "awaiting"):
+        if (order.gateway, order.method) != (gateway, method):
+            raise Refused("method_fixed", gateway=order.gateway)
+        return order, False
+    if order.status != "created":
+        raise Refused("finished", status=order.status)
+    if order.expires_at <= moment:
+        raise Refused("expired")
+    values = {
+        "gateway": gateway,
+        "method": method,
+        "merchant_id": order.payee.merchants[gateway],
+        "started_at": moment,
+        "expires_at": moment + ORDER_LIFE,
+        "next_check_at": moment + FIRST_CHECK,
+    }
+    advance(PaymentOrder, [order.pk], "start", actor=actor, evidence={"gateway": gateway}, values=values)
+    advance(Declaration, _declaration_ids(order.pk), "pay", actor=actor)
+    for name, value in values.items():
+        setattr(order, name, value)
+    order.status = "submitting"
+    return order, True
+
+
+def _keep_hand_over(order: PaymentOrder, hand_over: HandOver) -> PaymentOrder:
+    kept = {"kind": hand_over.kind.value, "url": hand_over.url, "fields": dict(hand_over.fields)}
+    moved = advance(
+        PaymentOrder, [order.pk], "accept", actor=f"system:{order.gateway}", values={"hand_over": kept}
+    )
+    if moved:
+        order.status, order.hand_over = "awaiting", kept
+    else:  # a notification was faster than the gateway's own answer
+        order.refresh_from_db()
+    return order
+
+
+def _declaration_ids(order_id: int) -> list[int]:
+    return list(Declaration.objects.filter(order_id=order_id).order_by("pk").values_list("pk", flat=True))
+
+
+def order_ref(order: PaymentOrder, *, payer_ip: str = "") -> OrderRef:
+    """What a gateway is told about an order; never a name or a number of a person."""
+    return OrderRef(
+        order_no=order.order_no,
+        amount_fen=order.amount_fen,
+        description=f"社会保险费 {order.line_count}笔",
+        created_at=order.started_at or order.created_at,
+        expires_at=order.expires_at,
+        merchant=order.merchant_id,
+        payer_ip=payer_ip,
+        return_url=f"{settings.BASE_URL}/hooks/return/{order.order_no}/",
+        notify_url=f"{settings.BASE_URL}/hooks/{order.gateway}/notice/",
+    )
+
+
+@transaction.atomic
+def fail_order(*, order_id: int, event: str, reason: str, actor: str) -> bool:
+    """End an order that the gateway definitely did not take (`reject`) or says has failed (`fail`)."""
+    PaymentOrder.objects.select_for_update().get(pk=order_id)
+    evidence = {"reason": reason, "said_at": clock.now()}
+    values = {"failure": reason[:60], "closed_at": clock.now(), "next_check_at": None}
+    moved = advance(PaymentOrder, [order_id], event, actor=actor, evidence=evidence, values=values)
+    if moved:
+        free(_declaration_ids(order_id), "release", actor=actor, evidence=evidence)
+    return bool(moved)
+
+
+@transaction.atomic
+def expire_order(*, order_id: int, actor: str, evidence: dict[str, object]) -> bool:
+    """Close an order that nobody will pay and free its declarations (HOUSE 2.7).
+
+    The caller holds the evidence: the order never went to a gateway, or the gateway says closed, or
+    hard expiry and grace are over and it says unpaid. False when the order has moved on meanwhile.
+    """
+    order = PaymentOrder.objects.select_for_update().get(pk=order_id)
+    event = "withdraw" if order.status == "created" else "release"
+    values = {"closed_at": clock.now(), "next_check_at": None}
+    moved = advance(PaymentOrder, [order_id], "expire", actor=actor, evidence=evidence, values=values)
+    if moved:
+        free(_declaration_ids(order_id), event, actor=actor, evidence=evidence)
+    return bool(moved)
+
+
+def clears_by(order: PaymentOrder) -> datetime:
+    """The moment by which an unfinished order is known to be paid or not: what every screen shows."""
+    if order.status == "created":
+        return order.expires_at + timedelta(minutes=1)
+    if order.unreachable_since is not None:  # PA-4: reconciliation after two days
+        return (order.started_at or order.created_at) + timedelta(days=2)
+    return order.expires_at + GRACE + timedelta(minutes=1)
+
+
+GRACE = timedelta(minutes=10)  # a payer at the password page may pay after the expiry (G17)
