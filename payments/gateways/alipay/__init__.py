@@ -1,0 +1,1 @@
+"""Alipay: payment by page and by wap."""

@@ -1,0 +1,205 @@
+"""What every payment gateway can be asked, in values: no models, no requests.
+
+An answer that is missing, unsigned, wrongly signed or unreadable is *unknown*, never a failure: the order may be paid
+all the same, and is asked about again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from core.money import Fen
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+CURRENCY = "CNY"
+FRESH_FOR = timedelta(minutes=5)
+"""A notice dated further than this from now, either way, is kept but not acted upon by itself."""
+
+
+class Method(StrEnum):
+    """How a payer is handed over. A gateway offers some of them; WeChat's JSAPI will be one more."""
+
+    QR = "qr"
+    H5 = "h5"
+    PAGE = "page"
+    WAP = "wap"
+
+
+class HandOverKind(StrEnum):
+    QR = "qr"
+    REDIRECT = "redirect"
+    FORM = "form"
+
+
+class TradeState(StrEnum):
+    """What a gateway says about an order. NOTPAY also stands for a payer who went away, NOT_FOUND also for a QR code
+    that was shown and not yet scanned: neither is evidence that no money will come."""
+
+    PAID = "paid"
+    NOTPAY = "notpay"
+    USERPAYING = "userpaying"
+    CLOSED = "closed"
+    REFUNDED = "refunded"
+    NOT_FOUND = "not_found"
+    UNKNOWN = "unknown"
+
+
+class NoticeKind(StrEnum):
+    PAYMENT = "payment"
+    """About a payment to one of our merchants; `result` is set."""
+    FOREIGN = "foreign"
+    """Rightly signed, but about another app or merchant than ours: for people to look at."""
+    OTHER = "other"
+    """Rightly signed, of a kind or content that is not understood; `result` is None."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRef:
+    """An order as a gateway needs it."""
+
+    order_no: str
+    amount_fen: Fen
+    description: str
+    created_at: datetime
+    """When it was first handed to the gateway: the five minutes before WeChat lets it be closed count from here."""
+    expires_at: datetime
+    merchant: str
+    """The payee's merchant number at this gateway."""
+    payer_ip: str
+    return_url: str
+    notify_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Where the payer goes: a QR code with `url`, a redirect to `url`, or a form posted to `url` with `fields`."""
+
+    kind: HandOverKind
+    url: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A gateway's verified word about one order. Where the state is PAID, amount, currency and trade number are set."""
+
+    state: TradeState
+    order_no: str
+    merchant_id: str
+    amount_fen: Fen | None = None
+    currency: str = ""
+    trade_no: str = ""
+    paid_at: datetime | None = None
+    """None where the gateway does not say."""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    """The gateway's own words, without what tells who paid."""
+
+    def as_json(self) -> dict[str, Any]:
+        """For a JSON column; `from_json` reads it back."""
+        return {
+            "state": self.state.value,
+            "order_no": self.order_no,
+            "merchant_id": self.merchant_id,
+            "amount_fen": self.amount_fen,
+            "currency": self.currency,
+            "trade_no": self.trade_no,
+            "paid_at": self.paid_at.isoformat() if self.paid_at else None,
+            "raw": dict(self.raw),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Result":
+        paid_at = values["paid_at"]
+        return cls(
+            state=TradeState(values["state"]),
+            order_no=values["order_no"],
+            merchant_id=values["merchant_id"],
+            amount_fen=values["amount_fen"],
+            currency=values["currency"],
+            trade_no=values["trade_no"],
+            paid_at=datetime.fromisoformat(paid_at) if paid_at else None,
+            raw=values["raw"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notification whose signature holds."""
+
+    key: str
+    """The gateway's id of the message, the same on every repetition; at most 80 characters."""
+    kind: NoticeKind
+    order_no: str
+    result: Result | None
+    fresh: bool
+    """Whether it is dated within five minutes of now. A stale one may be a replay: ask the gateway instead."""
+    sent_at: datetime | None = None
+
+
+class GatewayProblem(Exception):
+    """Base of what a gateway may raise."""
+
+
+class GatewayUnreachable(GatewayProblem):
+    """The outcome is unknown: no answer, a broken, unsigned or forged one, or one that only a query can settle."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class GatewayRefused(GatewayProblem):
+    """This call was definitely not accepted, signed by the gateway. Earlier calls for the order are not judged."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class SignatureInvalid(GatewayProblem):
+    """A notification that is not the gateway's, or whose key is not known yet: answer with an error status."""
+
+
+class TooEarlyToClose(GatewayProblem):
+    """The gateway closes this order at `at` at the earliest."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(f"not before {at.isoformat()}")
+        self.at = at
+
+
+class Gateway(Protocol):
+    """One payment gateway. Every method but `parse_notice` and `ack` may call the network and has a time-out."""
+
+    code: str
+    label: "StrPromise"
+    methods: tuple[Method, ...]
+
+    @property
+    def cashier_hosts(self) -> tuple[str, ...]:
+        """Origins to which a payer may be handed over by form or redirect, for the content security policy."""
+
+    def create(self, order: OrderRef, method: Method) -> HandOver:
+        """Make the order known and say where the payer goes; calling again with the same number is safe.
+
+        Raises GatewayUnreachable, after which the same number is queried or created again, or GatewayRefused.
+        """
+
+    def query(self, order: OrderRef) -> Result:
+        """What became of the order. Raises GatewayUnreachable, or GatewayRefused where we may not ask."""
+
+    def close(self, order: OrderRef) -> Result:
+        """Ask to close, then query, and return what the query says: a closing that was accepted proves nothing.
+
+        Raises TooEarlyToClose, GatewayUnreachable, GatewayRefused.
+        """
+
+    def parse_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Verify, decrypt, date and name a notification. Raises SignatureInvalid and nothing else."""
+
+    def ack(self, accepted: bool) -> tuple[int, str, bytes]:
+        """Status, content type and body with which the gateway ends its tries, or tries again."""

@@ -1,0 +1,76 @@
+"""One HTTP call to a gateway: bounded in time and size, and every mishap the same `GatewayUnreachable`."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from payments.gateways.base import GatewayUnreachable
+
+CONNECT_TIMEOUT_S = 3.0
+ANSWER_BYTES_MAX = 256 * 1024
+CONNECTIONS_MAX = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, of any status. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Caller:
+    """A pool of connections kept for the life of the process. Follows no redirects, keeps no cookies, reads no proxy
+    settings: httpx's transport does the work, without the client around it."""
+
+    def __init__(self, timeout_s: float, transport: httpx.BaseTransport | None = None) -> None:
+        self._timeout_s = timeout_s
+        self._given = transport
+        self._made: tuple[int, httpx.BaseTransport] | None = None
+
+    def call(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        """Send and read the whole answer. Raises GatewayUnreachable for whatever goes wrong on the way."""
+        timeouts = {
+            "connect": CONNECT_TIMEOUT_S,
+            "read": self._timeout_s,
+            "write": self._timeout_s,
+            "pool": CONNECT_TIMEOUT_S,
+        }
+        request = httpx.Request(method, url, headers=dict(headers), content=body, extensions={"timeout": timeouts})
+        ends_at = time.monotonic() + CONNECT_TIMEOUT_S + self._timeout_s
+        try:
+            response = self._transport().handle_request(request)
+            try:
+                return Answer(response.status_code, response.headers, _read(response, ends_at))
+            finally:
+                response.close()
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+            raise GatewayUnreachable(type(error).__name__) from error
+
+    def _transport(self) -> httpx.BaseTransport:
+        """A pool must not be shared with a process that was forked after its first call."""
+        if self._given is not None:
+            return self._given
+        if self._made is None or self._made[0] != os.getpid():
+            limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX)
+            self._made = (os.getpid(), httpx.HTTPTransport(limits=limits, trust_env=False))
+        return self._made[1]
+
+
+def _read(response: httpx.Response, ends_at: float) -> bytes:
+    """The body, as it came; time-outs of httpx are per piece, so that the sum is watched here."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise GatewayUnreachable("encoded answer")
+    pieces, size = [], 0
+    for piece in response.iter_raw():
+        size += len(piece)
+        if size > ANSWER_BYTES_MAX:
+            raise GatewayUnreachable("answer too long")
+        if time.monotonic() > ends_at:
+            raise GatewayUnreachable("answer too slow")
+        pieces.append(piece)
+    return b"".join(pieces)
