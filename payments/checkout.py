@@ -1,6 +1,6 @@
 """From a basket to orders: priced anew, declared and opened in one transaction (PA-1, PA-2, HOUSE 2.11)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -83,9 +83,9 @@ def _route(payable: Payable) -> tuple[str, str]:
     return payable.region, payable.insurance_type
 
 
-def _payees(payables: "Sequence[Payable] | object") -> dict[tuple[str, str], str]:
+def _payees(payables: Iterable[Payable]) -> dict[tuple[str, str], str]:
     """Payee code by (place, type); a district without its own falls back to its city."""
-    wanted = {_route(payable) for payable in payables}  # type: ignore[attr-defined]
+    wanted = {_route(payable) for payable in payables}
     places = {code for region, _ in wanted for code in lookup_chain(region)}
     routes = {
         (row.region_id, row.insurance_type_id): row.payee_id

@@ -3,10 +3,10 @@
 People are found by what the payer typed: number and name together, as the agency holds them (ID-3).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from core import clock
 from core.models import User
@@ -80,8 +80,8 @@ def _registrations(members: Sequence[FamilyMember]) -> dict[int, list[Registrati
     return {m.pk: found.get((bytes(m.number_index), m.name_folded), []) for m in members}
 
 
-def _with_names(rows: "Iterable[Registration]") -> "Iterable[Registration]":
-    return rows.select_related("region", "group", "agency").order_by("pk")  # type: ignore[attr-defined,no-any-return]
+def _with_names(rows: QuerySet[Registration]) -> QuerySet[Registration]:
+    return rows.select_related("region", "group", "agency").order_by("pk")
 
 
 def _registration(row: Registration) -> RegistrationFact:

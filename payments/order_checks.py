@@ -65,9 +65,7 @@ def _act_on(order: PaymentOrder, result: Result, *, actor: str) -> None:
     if result.state is TradeState.PAID:
         confirm_payment(order_no=order.order_no, payment=Payment(result, order.gateway, "query"))
         _ask_again_later(order, reachable=True)  # only bites where it did not fit the order
-    elif result.state is TradeState.CLOSED:
-        expire_order(order_id=order.pk, actor=actor, evidence=evidence)
-    elif result.state in UNPAID and _may_release(order):
+    elif result.state is TradeState.CLOSED or (result.state in UNPAID and _may_release(order)):
         expire_order(order_id=order.pk, actor=actor, evidence=evidence)
     else:
         _ask_again_later(order, reachable=True)
