@@ -1,0 +1,1 @@
+"""Carriers: short messages and real-name checks."""

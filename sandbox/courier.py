@@ -1,0 +1,160 @@
+"""The courier: a thread that sends due notices and makes due payments, from rows, so that a killed sandbox goes on.
+
+Only one process runs it (granian with one worker). A lease keeps a slow merchant from being sent the same row twice
+at once; leases of a killed process are void at the next start.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import httpx
+from django.db import close_old_connections, connection
+from django.db.models import F
+
+from sandbox import clock, dials, events, faults
+from sandbox.models import Notice, Payment, Trade
+
+log = logging.getLogger("sandbox.courier")
+LEASE_SECONDS = 60.0
+PAUSE_SECONDS = 0.25
+HANDS = 12
+
+
+@dataclass(frozen=True)
+class Parcel:
+    headers: dict[str, str]
+    body: bytes
+
+
+class Carrier(Protocol):
+    """What each gateway gives the courier."""
+
+    TIMETABLE: tuple[float, ...]  # seconds from one try to the next
+
+    def new_notice_id(self) -> str: ...
+    def compose(self, notice_id: str, trade: Trade, payment: Payment, struck: faults.Faults) -> str: ...
+    def pack(self, notice: Notice, struck: faults.Faults) -> Parcel: ...
+    def is_accepted(self, status: int, body: bytes) -> bool: ...
+
+
+GATEWAYS: dict[str, Carrier] = {}
+CHORES: list[Callable[[], None]] = []  # other work that becomes due, done in every round
+
+_bell = threading.Event()
+_thread: threading.Thread | None = None
+_start_lock = threading.Lock()
+
+
+def wake() -> None:
+    _bell.set()
+
+
+def start() -> None:
+    """Start the thread, once per process."""
+    global _thread
+    with _start_lock:
+        if _thread is None:
+            _thread = threading.Thread(target=_run, name="courier", daemon=True)
+            _thread.start()
+
+
+def _run() -> None:
+    pool = ThreadPoolExecutor(max_workers=HANDS, thread_name_prefix="courier-hand")
+    fresh = True
+    while True:
+        try:
+            if fresh:
+                Notice.objects.filter(state=Notice.WAITING).update(leased_until=0)
+                fresh = False
+            if not dials.get("courier_paused"):
+                for chore in CHORES:
+                    chore()
+                for notice_id in lease_due_notices(limit=HANDS * 4):
+                    pool.submit(_send_safely, notice_id)
+        except Exception:
+            # The tables may not be there yet, or the disk full: go on trying.
+            log.exception("courier round failed")
+            connection.close()
+        _bell.wait(PAUSE_SECONDS)
+        _bell.clear()
+
+
+def lease_due_notices(*, limit: int) -> list[int]:
+    """Ids of notices to be sent now, leased to this process."""
+    moment, speed = clock.epoch(), dials.number("speed")
+    due = Notice.objects.filter(
+        state=Notice.WAITING,
+        leased_until__lt=moment,
+        since__lte=moment - F("wait_seconds") / speed - F("extra_seconds"),
+    )
+    ids = list(due.order_by("since").values_list("id", flat=True)[:limit])
+    if ids:
+        Notice.objects.filter(id__in=ids).update(leased_until=moment + LEASE_SECONDS)
+    return ids
+
+
+def _send_safely(notice_id: int) -> None:
+    try:
+        send(Notice.objects.get(id=notice_id))
+    except Exception:
+        log.exception("notice could not be sent")
+    finally:
+        close_old_connections()
+
+
+def post(url: str, parcel: Parcel) -> tuple[int, bytes, str]:
+    """Deliver; returns status (0: no answer), body and what went wrong."""
+    try:
+        with httpx.Client(trust_env=False, follow_redirects=False, timeout=dials.number("notice_timeout_seconds")) as c:
+            answer = c.post(url, content=parcel.body, headers=parcel.headers)
+        return answer.status_code, answer.content[:2000], ""
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as problem:
+        return 0, b"", type(problem).__name__
+
+
+def send_together(notice: Notice, *, times: int) -> list[dict[str, object]]:
+    """The same notice over several links at the same moment, and what was answered to each."""
+    with ThreadPoolExecutor(max_workers=max(1, times)) as pool:
+        return list(pool.map(_send_and_release, [notice] * max(1, times)))
+
+
+def _send_and_release(notice: Notice) -> dict[str, object]:
+    try:
+        return send(notice)
+    finally:
+        connection.close()
+
+
+def send(notice: Notice) -> dict[str, object]:
+    """One try of one notice; plans the next by the vendor's timetable."""
+    carrier = GATEWAYS[notice.gateway]
+    struck = faults.Faults([f for f in faults.Faults.from_json(notice.faults) if notice.tries < f.number("tries", 99)])
+    status, body, problem = post(notice.url, carrier.pack(notice, struck))
+    accepted = carrier.is_accepted(status, body)
+    tries = notice.tries + 1
+    values: dict[str, object] = {"tries": tries, "since": clock.epoch(), "leased_until": 0, "extra_seconds": 0}
+    if accepted:
+        values["state"] = Notice.DELIVERED
+    elif notice.state == Notice.HELD:
+        pass  # sent by hand; it stays with the tester
+    elif tries > len(carrier.TIMETABLE):
+        values["state"] = Notice.GIVEN_UP
+    else:
+        values["wait_seconds"] = carrier.TIMETABLE[tries - 1]
+    Notice.objects.filter(id=notice.id).update(**values)
+    detail: dict[str, object] = {
+        "notice_id": notice.notice_id,
+        "try": tries,
+        "accepted": accepted,
+        "problem": problem,
+        "faults": [fault.name for fault in struck],
+        "answer": body.decode("utf-8", "replace"),
+    }
+    events.record(
+        "notice", gateway=notice.gateway, point="notice", order_no=notice.order_no, status=status, detail=detail
+    )
+    return {"status": status, **detail}

@@ -1,0 +1,51 @@
+"""The dials: numbers and switches of the whole sandbox, changed through ``/__control/dials``."""
+
+import os
+
+from sandbox.models import Dial
+
+DEFAULTS: dict[str, object] = {
+    # The vendors' time runs this many times faster: retries of notices, delayed payments, the ban on early closing.
+    "speed": float(os.environ.get("SANDBOX_SPEED", "1")),
+    "courier_paused": False,  # hold every notice and planned payment
+    "notice_timeout_seconds": 5.0,  # the merchant must have answered by then (real time)
+    "h5_return_seconds": 5,  # the H5 cashier sends the browser back after that; 0: never
+    "h5_referer_required": False,  # like the real one, refuse an H5 cashier opened without a Referer
+    "close_after_seconds": 300,  # WeChat refuses to close younger orders (vendor's time)
+    "expire_least_seconds": 60,  # WeChat refuses a time_expire nearer than that (vendor's time)
+    "notice_signer": "certificate",  # or public_key: which WeChat key signs notices
+    "seed": 1,  # of everything that a rule leaves to chance
+}
+
+
+def get(name: str) -> object:
+    row = Dial.objects.filter(name=name).first()
+    return DEFAULTS[name] if row is None else row.value
+
+
+def number(name: str) -> float:
+    return float(str(get(name)))
+
+
+def everything() -> dict[str, object]:
+    return DEFAULTS | {row.name: row.value for row in Dial.objects.all() if row.name in DEFAULTS}
+
+
+def turn(changes: dict[str, object]) -> None:
+    """Set dials. Raises ValueError for an unknown name or a value of another kind."""
+    for name, value in changes.items():
+        if name not in DEFAULTS:
+            raise ValueError(f"no dial is called {name}")
+        default = DEFAULTS[name]
+        wrong = not isinstance(value, bool) if isinstance(default, bool) else isinstance(value, bool)
+        if wrong or (isinstance(default, (int, float)) and not isinstance(value, (int, float))):
+            raise ValueError(f"{name} takes a value like {default!r}")
+        if name in {"speed", "notice_timeout_seconds"} and float(str(value)) <= 0:
+            raise ValueError(f"{name} must be above zero")
+    for name, value in changes.items():
+        Dial.objects.update_or_create(name=name, defaults={"value": value})
+
+
+def vendor_seconds(seconds: float) -> float:
+    """So many seconds of the vendor's time as real seconds."""
+    return seconds / number("speed")

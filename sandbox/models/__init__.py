@@ -1,0 +1,5 @@
+from sandbox.models.controls import Dial, Event, Rule
+from sandbox.models.people import LoginCode, Message
+from sandbox.models.trades import Notice, Payment, PlannedPayment, Trade
+
+__all__ = ["Dial", "Event", "LoginCode", "Message", "Notice", "Payment", "PlannedPayment", "Rule", "Trade"]

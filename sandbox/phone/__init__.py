@@ -1,0 +1,1 @@
+"""The phone that everybody in the demo holds."""

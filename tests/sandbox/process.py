@@ -1,0 +1,143 @@
+"""The sandbox as a process of its own on a free port, and small people who talk to it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+ROOT = Path(__file__).resolve().parents[2]
+APIV3_KEY = "0123456789abcdef0123456789ABCDEF"
+CONTROL_TOKEN = "control-token-of-the-tests"
+CARRIER_TOKEN = "carrier-token-of-the-tests"
+MCHID, APPID = "1900000001", "wx0000000000000001"
+APP_ID, SELLER_ID = "2021000000000001", "2088000000000001"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def new_key() -> tuple[str, str]:
+    """(private PEM, public PEM)"""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private.decode(), public.decode()
+
+
+def wait_until(condition, seconds: float = 10):
+    """The first true value of the condition."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+@dataclass
+class Sandbox:
+    """One running sandbox, its directories, and the merchant's private keys."""
+
+    home: Path
+    port: int
+    wechat_key: str = ""
+    alipay_key: str = ""
+    process: subprocess.Popen | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def prepare(self) -> None:
+        for name in ("keys", "exchange", "data"):
+            (self.home / name).mkdir()
+        secrets = {"wechat_apiv3_key": APIV3_KEY, "control_token": CONTROL_TOKEN, "carrier_token": CARRIER_TOKEN}
+        for name, value in secrets.items():
+            (self.home / "keys" / name).write_text(value)
+        self.wechat_key, public = new_key()
+        (self.home / "exchange" / "wechat_merchant.pub.pem").write_text(public)
+        self.alipay_key, public = new_key()
+        (self.home / "exchange" / "alipay_app.pub.pem").write_text(public)
+        self.environment = os.environ | {
+            "SANDBOX_KEYS": str(self.home / "keys"),
+            "SANDBOX_EXCHANGE": str(self.home / "exchange"),
+            "SANDBOX_DATA": str(self.home / "data"),
+            "SANDBOX_PORT": str(self.port),
+            "PORTAL_BASE_URL": "http://localhost:8000",
+        }
+        command = [sys.executable, "-m", "sandbox", "migrate", "--verbosity", "0"]
+        subprocess.run(command, cwd=ROOT, env=self.environment, check=True)
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "1", "--no-ws"]
+        command += ["--host", "127.0.0.1", "--port", str(self.port), "sandbox.wsgi:application"]
+        with (self.home / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+        wait_until(self.is_alive, seconds=30)
+
+    def is_alive(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/livez", trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def stop(self, signal_number: int = signal.SIGTERM) -> None:
+        os.killpg(self.process.pid, signal_number)
+        self.process.wait(timeout=20)
+
+    def control(self, method: str, path: str, **kwargs):
+        headers = {"X-Control-Token": CONTROL_TOKEN}
+        with httpx.Client(trust_env=False, timeout=30) as client:
+            answer = client.request(method, f"{self.url}/__control/{path}", headers=headers, **kwargs)
+        assert answer.status_code < 300, answer.text
+        return answer.json() if answer.content else None
+
+    def rule(self, **values):
+        return self.control("POST", "rules", json=values)
+
+    def dial(self, **values):
+        return self.control("POST", "dials", json=values)
+
+    def events(self, **filters):
+        return self.control("GET", "events", params=filters)["events"]
+
+    def pay(self, order_no: str, **values):
+        return self.control("POST", "pay", json={"order_no": order_no, **values})
+
+
+@dataclass
+class Merchant:
+    """A merchant's notify address. ``answers`` are given in turn, the last one for ever."""
+
+    port: int
+    answers: list = field(default_factory=lambda: [(200, b"success")])
+    received: list = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/notify"
+
+    def wait_for(self, count: int, seconds: float = 10) -> list:
+        return wait_until(lambda: self.received[:count] if len(self.received) >= count else None, seconds)
+
+
+def as_json(text: str) -> dict:
+    return json.loads(text)
