@@ -1,4 +1,4 @@
-"""`script/database PROGRAM …`: a client of PostgreSQL's own (`psql`, `pg_dump`, `pg_basebackup`) on the embedded server.
+"""`script/database PROGRAM …`: a client of PostgreSQL (`psql`, `pg_dump`, `pg_basebackup`) on the embedded server.
 
 It connects as the server's superuser, who may make backups. The server has to run.
 """

@@ -148,14 +148,14 @@ class Postgres:
             if end is not None:
                 for process in alive:
                     end(process)
-            _gone, alive = psutil.wait_procs(alive, timeout=5)
+            _gone, alive = psutil.wait_procs(alive, timeout=3)
             if not alive:
                 break
+        for stale in (self.home / "socket").glob(".s.PGSQL.*"):  # the lock beside the socket names the process, too
+            stale.unlink(missing_ok=True)
         with suppress(OSError, IndexError):
-            directory = self.socket_directory()
-            for stale in directory.glob(".s.PGSQL.*"):  # the lock beside the socket names the dead process, too
-                stale.unlink(missing_ok=True)
-            remove_far_socket(directory)
+            if Path(self._pid_file()[1]) == self.data:  # in a copied directory it is the original that is named
+                remove_far_socket(self.socket_directory())
         pid_file.unlink(missing_ok=True)
 
     def _children_left(self) -> list[psutil.Process]:

@@ -151,7 +151,7 @@ class Stack:
             child = self.children[name] = self._new_process(name)
             child.start()
             if name == "sandbox":
-                self._wait_for(child, self.addresses.sandbox_port, "/")
+                self._wait_for(child, self.addresses.sandbox_port, "/livez")
 
     def _start_postgres(self) -> None:
         if self.postgres:
