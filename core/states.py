@@ -65,3 +65,27 @@ class StateTable:
 
 
 TABLES: dict[str, StateTable] = {}
+
+
+def drawing(table: StateTable) -> str:
+    """The table as a Mermaid diagram; corrections are marked, because they are truths that came late."""
+    lines = ["```mermaid", "stateDiagram-v2"]
+    lines += [f"    [*] --> {start}" for start in table.starts]
+    for edge in table.edges.values():
+        word = f"{edge.event} (correction)" if edge.correction else edge.event
+        lines += [f"    {source} --> {edge.target}: {word}" for source in edge.sources]
+    lines += [f"    {end} --> [*]" for end in sorted(table.ends())]
+    return "\n".join([*lines, "```"])
+
+
+def document() -> str:
+    """`docs/states.md`: every table, its diagram and its words."""
+    parts = ["# States and moves", ""]
+    parts += ["Drawn from the tables of states by `manage.py draw_states`; a test compares them.", ""]
+    for kind in sorted(TABLES):
+        table = TABLES[kind]
+        parts += [f"## {kind}", "", drawing(table), ""]
+        parts += ["| state | staff read | residents read |", "| --- | --- | --- |"]
+        parts += [f"| {state.code} | {state.label} | {state.resident or '–'} |" for state in table.states.values()]
+        parts.append("")
+    return "\n".join(parts)

@@ -58,6 +58,22 @@ def advance(
         return [row[0] for row in cursor.fetchall()]
 
 
+def advance_one(
+    row: Stateful,
+    event: str,
+    *,
+    actor: str,
+    evidence: Mapping[str, Any] | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> bool:
+    """Move one row that the caller has locked, and let the object in hand say so; False where it did not move."""
+    moved = advance(type(row), [row.pk], event, actor=actor, evidence=evidence, values=values)
+    if moved:
+        for name, value in {"status": row.TABLE.edge(event).target, **(values or {})}.items():
+            setattr(row, name, value)
+    return bool(moved)
+
+
 def record_creation(
     model: type[Stateful], ids: Iterable[int], *, status: str, actor: str, evidence: Mapping[str, Any] | None = None
 ) -> None:

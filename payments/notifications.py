@@ -17,9 +17,9 @@ from core import clock, limiter
 from core.heartbeats import beat
 from core.refusals import Refused
 from payments import gateways
-from payments.confirming import Payment, confirm_payment
+from payments.confirming import Outcome, Payment, confirm_payment
 from payments.discrepancies import open_discrepancy
-from payments.gateways.base import Notice, NoticeKind, Result, SignatureInvalid, TradeState
+from payments.gateways.base import Notice, Result, SignatureInvalid, TradeState
 from payments.models import Discrepancy, Notification, PaymentOrder
 from payments.order_checks import refresh_order
 from payments.receipts import Put, allocate, record_receipt
@@ -105,13 +105,9 @@ def process_notification(*, notification_id: int) -> str:
     if row.next_try_at is None:
         return row.outcome
     try:
-        outcome = _judge(row)
+        return _judge(row)
     except (Refused, DatabaseError) as problem:
         return _put_off(row, problem)
-    Notification.objects.filter(pk=row.pk).update(
-        processed_at=clock.now(), next_try_at=None, tries=row.tries + 1, outcome=outcome, failure=""
-    )
-    return outcome
 
 
 def _judge(row: Notification) -> str:
@@ -119,30 +115,39 @@ def _judge(row: Notification) -> str:
     if result is None or result.state is not TradeState.PAID:
         return _judge_other(row, result)
     if row.verdict != Notification.Verdict.VERIFIED:
-        refresh_order_quietly(row.order_no)  # perhaps a replay: ask the gateway itself (G11)
-        return "asked_gateway"
-    outcome = confirm_payment(order_no=row.order_no, payment=Payment(result, row.gateway, "notification"))
-    if outcome == "mismatch":
-        refresh_order_quietly(row.order_no)
-    return str(outcome)
+        return _ask_gateway(row)  # perhaps a replay (G11)
+    with transaction.atomic():
+        outcome = confirm_payment(order_no=row.order_no, payment=Payment(result, row.gateway, "notification"))
+        _mark_processed(row, outcome)
+    if outcome is Outcome.MISMATCH:
+        return _ask_gateway(row)
+    return outcome.value
+
+
+def _mark_processed(row: Notification, outcome: str) -> None:
+    Notification.objects.filter(pk=row.pk).update(
+        processed_at=clock.now(), next_try_at=None, tries=row.tries + 1, outcome=outcome, failure=""
+    )
+
+
+def _ask_gateway(row: Notification) -> str:
+    """Let the gateway itself say what became of the order; a number that is not ours is no error here."""
+    _mark_processed(row, "asked_gateway")
+    if PaymentOrder.objects.filter(order_no=row.order_no).exists():
+        refresh_order(order_no=row.order_no, actor="system:notification")
+    return "asked_gateway"
 
 
 def _judge_other(row: Notification, result: Result | None) -> str:
     """Rightly signed, but no success of ours: closed, about another merchant, or not understood."""
     if result is not None and result.state is not TradeState.UNKNOWN:
-        refresh_order_quietly(row.order_no)
-        return "asked_gateway"
+        return _ask_gateway(row)
     open_discrepancy(
         kind=Discrepancy.Kind.UNPROCESSED, key=f"notice:{row.pk}", amount_fen=0, actor="system:notification",
-        facts={"notification": row.pk, "reason": NoticeKind.OTHER.value},
+        facts={"notification": row.pk, "reason": "not_understood"},
     )  # fmt: skip
+    _mark_processed(row, "case")
     return "case"
-
-
-def refresh_order_quietly(order_no: str) -> None:
-    """Ask the gateway about an order that may not be ours; an unknown number is no error here."""
-    if PaymentOrder.objects.filter(order_no=order_no).exists():
-        refresh_order(order_no=order_no, actor="system:notification")
 
 
 def _put_off(row: Notification, problem: Exception) -> str:
@@ -155,7 +160,7 @@ def _put_off(row: Notification, problem: Exception) -> str:
         _open_unknown(row, reason)
     Notification.objects.filter(pk=row.pk).update(
         next_try_at=None if is_case and reason == "unknown_order" else moment + step,
-        tries=row.tries + 1,
+        tries=min(row.tries + 1, 30_000),
         outcome="case" if is_case else "",
         failure=reason,
     )

@@ -4,9 +4,10 @@ Commit the intention → call outside with no transaction open → lock, compare
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -14,7 +15,7 @@ from django.db import connection, transaction
 from core import clock
 from core.nudge import nudge
 from core.refusals import Refused
-from core.transitions import advance
+from core.transitions import advance, advance_one
 from payments import gateways
 from payments.declarations import free
 from payments.gateways import availability
@@ -23,6 +24,7 @@ from payments.models import Declaration, PaymentOrder
 
 ORDER_LIFE = timedelta(minutes=30)
 FIRST_CHECK = timedelta(seconds=5)
+GRACE = timedelta(minutes=10)  # a payer at the password page may pay after the expiry (G17)
 MAX_LINES = 20  # refund limits of the gateways (HOUSE 2.11)
 
 
@@ -119,23 +121,15 @@ def _begin_payment(*, order_no: str, gateway: str, method: str, actor: str) -> t
         "expires_at": moment + ORDER_LIFE,
         "next_check_at": moment + FIRST_CHECK,
     }
-    advance(PaymentOrder, [order.pk], "start", actor=actor, evidence={"gateway": gateway}, values=values)
+    advance_one(order, "start", actor=actor, evidence={"gateway": gateway}, values=values)
     advance(Declaration, _declaration_ids(order.pk), "pay", actor=actor)
-    for name, value in values.items():
-        setattr(order, name, value)
-    order.status = "submitting"
     return order, True
 
 
 def _keep_hand_over(order: PaymentOrder, hand_over: HandOver) -> PaymentOrder:
     kept = {"kind": hand_over.kind.value, "url": hand_over.url, "fields": dict(hand_over.fields)}
-    moved = advance(
-        PaymentOrder, [order.pk], "accept", actor=f"system:{order.gateway}", values={"hand_over": kept}
-    )
-    if moved:
-        order.status, order.hand_over = "awaiting", kept
-    else:  # a notification was faster than the gateway's own answer
-        order.refresh_from_db()
+    if not advance_one(order, "accept", actor=f"system:{order.gateway}", values={"hand_over": kept}):
+        order.refresh_from_db()  # a notification was faster than the gateway's own answer
     return order
 
 
@@ -171,7 +165,7 @@ def fail_order(*, order_id: int, event: str, reason: str, actor: str) -> bool:
 
 
 @transaction.atomic
-def expire_order(*, order_id: int, actor: str, evidence: dict[str, object]) -> bool:
+def expire_order(*, order_id: int, actor: str, evidence: Mapping[str, Any]) -> bool:
     """Close an order that nobody will pay and free its declarations (HOUSE 2.7).
 
     The caller holds the evidence: the order never went to a gateway, or the gateway says closed, or
@@ -193,6 +187,3 @@ def clears_by(order: PaymentOrder) -> datetime:
     if order.unreachable_since is not None:  # PA-4: reconciliation after two days
         return (order.started_at or order.created_at) + timedelta(days=2)
     return order.expires_at + GRACE + timedelta(minutes=1)
-
-
-GRACE = timedelta(minutes=10)  # a payer at the password page may pay after the expiry (G17)
