@@ -19,7 +19,7 @@ for directory, mode in ((KEYS, 0o700), (EXCHANGE, 0o755), (DATA, 0o700)):
 
 PORTAL_BASE_URL = os.environ.get("PORTAL_BASE_URL", "http://localhost:8000").rstrip("/")
 # Where browsers reach the sandbox; empty: the host that the request named.
-PUBLIC_URL = os.environ.get("SANDBOX_PUBLIC_URL", "").rstrip("/")
+PUBLIC_URL = os.environ.get("SANDBOX_PUBLIC_URL", os.environ.get("SANDBOX_URL", "")).rstrip("/")
 CLOCK_OFFSET_DAYS = int(os.environ.get("PORTAL_CLOCK_OFFSET_DAYS", "0"))
 
 SECRET_KEY = make_secret(KEYS / "django_secret")

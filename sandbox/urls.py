@@ -9,8 +9,11 @@ from django.views.decorators.http import require_GET, require_POST
 from sandbox import cashier
 from sandbox.alipay import api as alipay
 from sandbox.alipay import pages as alipay_pages
+from sandbox.carriers import realname, sms
+from sandbox.control import panel
 from sandbox.control import views as control
 from sandbox.phone import views as phone
+from sandbox.wallet import views as wallet
 from sandbox.wechat import api as wechat
 from sandbox.wechat import pages as wechat_pages
 
@@ -40,6 +43,7 @@ phone_doors = [
     path("/pay/<str:token>", phone.pay),
 ]
 control_doors = [
+    path("", panel.page),
     path("rules", control.rules),
     path("rules/<int:rule_id>", control.one_rule),
     path("dials", control.turn_dials),
@@ -58,5 +62,9 @@ urlpatterns = [
     path("alipay/", include(alipay_doors)),
     path("cashier/<str:token>", cashier.act),
     path("phone", include(phone_doors)),
+    path("sms/messages", sms.messages),
+    path("realname/verify", realname.verify),
+    path("wallet/authorize", wallet.authorize),
+    path("wallet/token", wallet.token),
     path("__control/", include(control_doors)),
 ]
