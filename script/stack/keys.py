@@ -118,3 +118,9 @@ PORTAL_KEYS: dict[str, Callable[[], bytes]] = {
     "carrier_token": _token,
     "alipay_app_key.pem": _rsa,
 }
+
+
+if __name__ == "__main__":  # for docker-compose.yml; script/server calls ensure_keys itself
+    of_this_start = Places.of_environment()
+    of_this_start.make()
+    ensure_keys(of_this_start, needed=())
