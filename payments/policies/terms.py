@@ -125,12 +125,14 @@ class Tier:
     """An amount that may be chosen: of a year, or of a month where the year is split.
 
     `subsidy_fen` None: not stated. `unverified` (待核实): only a weak source gives it, so it is shown
-    to staff and offered in demonstration years alone.
+    to staff and offered in demonstration years alone. `replaces_fen`: the amount that this tier had in
+    the version before, so that who has paid some months stays on his tier (PO-9).
     """
 
     amount_fen: int
     subsidy_fen: int | None = None
     base_fen: int | None = None
+    replaces_fen: int | None = None
     label: str = ""
     unverified: bool = False
 
@@ -156,7 +158,6 @@ class GroupTerms:
     code: str
     tiers: tuple[Tier, ...] = ()
     nothing_to_pay: bool = False
-    nothing_in_birth_year: bool = False
     reason: str = ""
     must_change_to: str = ""
     ends_with_birth_year: bool = False
@@ -241,6 +242,7 @@ class PolicyTerms:
     name_mended_by: Owner = Owner.AGENCY  # ID-4
     registration_mended_by: Owner = Owner.AGENCY  # ID-3, RG-8
     special_only_from: date | None = None  # PO-7: from this day only assessed amounts
+    back_payment: bool = True  # PO-10: missed years can be paid later, once the agency has assessed them
     provisional: bool = False  # PO-9: a difference payment will follow
     provisional_note: str = ""
     subsidy: SubsidyRule = SubsidyRule()

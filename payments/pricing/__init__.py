@@ -1,5 +1,7 @@
 """What may be paid and why not: one pure function over plain values (HOUSE 2.12)."""
 
+from payments.pricing.assess import assess
+from payments.pricing.offers import price
 from payments.pricing.shapes import (
     BASE,
     TOP_UP,
@@ -52,4 +54,6 @@ __all__ = [
     "WaitingFact",
     "Warn",
     "When",
+    "assess",
+    "price",
 ]

@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any
 
@@ -137,6 +137,7 @@ class ChannelFact:
     closes_at: datetime | None = None
     region_prefixes: tuple[str, ...] = ()
     document_types: tuple[str, ...] = ()
+    chooses_place: bool = True  # PA-9: whether it can show two places to choose from
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +189,11 @@ class When(StrEnum):
     AFTER_CHANGE = "after_change"  # three days after the change
     AFTER_REGISTERING = "after_registering"  # three days after registering
     AFTER_COLLECTIVE = "after_collective"
+    AFTER_REFUND = "after_refund"  # PA-6
     WHEN_ASSESSED = "when_assessed"
     WHEN_ANNOUNCED = "when_announced"
     NEXT_YEAR = "next_year"
+    WORKING_DAYS = "working_days"  # answered within a number of working days, told in the evidence
     NEVER = "never"  # nothing has to be paid
 
 
@@ -269,8 +272,9 @@ class Payable:
 class Blocker:
     """One cause of SCREENS 2.4 for which something cannot be paid now.
 
-    `owner` mends it, `when` and `come_back_on`/`come_back_at` say when to try again; `evidence` holds what the
-    sentence needs and nothing that the viewer may not see. `actionable`: the payer himself can do something.
+    `owner` mends it, `when` with `come_back_on` (a business day) or `come_back_at` (an instant) says when to try
+    again; `evidence` holds what the sentence needs and nothing that the viewer may not see. `actionable`: the
+    payer himself can do something.
     """
 
     code: str
@@ -281,6 +285,7 @@ class Blocker:
     region: str = ""
     part: str = BASE
     come_back_on: date | None = None
+    come_back_time: time | None = None  # with `come_back_on`: the hour of that day
     come_back_at: datetime | None = None
     actionable: bool = False
     evidence: Mapping[str, Any] = field(default_factory=dict)

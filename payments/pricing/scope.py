@@ -1,0 +1,130 @@
+"""Which registrations, policies and years a question is about."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from payments.policies.terms import PolicyTerms, Renewal, TierChange, lookup_chain
+from payments.pricing.shapes import Asked, Facts, PolicyFact, RegistrationFact
+
+UNRESOLVED = ("declared", "in_payment")
+PAID = "paid"
+NOT_STATED = date.max  # stands for a first day that no source gives: not yet
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One registration and one coverage year, with the policy that holds for them, if any."""
+
+    registration: RegistrationFact
+    coverage_year: int
+    policy: PolicyFact | None
+
+    @property
+    def terms(self) -> PolicyTerms | None:
+        """The policy's terms."""
+        return self.policy.terms if self.policy else None
+
+
+def in_force(facts: Facts, today: date) -> tuple[RegistrationFact, ...]:
+    """Registrations that have not ended."""
+    return tuple(each for each in facts.registrations if each.ended_on is None or each.ended_on > today)
+
+
+def policy_for(facts: Facts, registration: RegistrationFact, coverage_year: int) -> PolicyFact | None:
+    """The policy of the most specific place: district before city before province."""
+    fitting = [
+        policy
+        for policy in policies_of(facts, registration.insurance_type, registration.region)
+        if policy.coverage_year == coverage_year
+    ]
+    chain = lookup_chain(registration.region)
+    return min(fitting, key=lambda policy: chain.index(policy.region), default=None)
+
+
+def policies_of(facts: Facts, insurance_type: str, region: str) -> list[PolicyFact]:
+    """Every policy of a type for a place or the places above it."""
+    chain = lookup_chain(region)
+    return [each for each in facts.policies if each.insurance_type == insurance_type and each.region in chain]
+
+
+def periods(facts: Facts, asked: Asked, today: date) -> list[Period]:
+    """What to judge: each type and place of the person, in the years asked for or those of interest today."""
+    places: dict[tuple[str, str], list[RegistrationFact]] = {}
+    for registration in in_force(facts, today):
+        if asked.insurance_type in (None, registration.insurance_type):
+            places.setdefault((registration.insurance_type, registration.region), []).append(registration)
+    found = []
+    for _, registrations in sorted(places.items()):
+        for year in _years(facts, registrations, asked, today):
+            counting = _registration_for(registrations, year)
+            if counting is not None:
+                found.append(Period(counting, year, policy_for(facts, counting, year)))
+    return found
+
+
+def _registration_for(registrations: Iterable[RegistrationFact], year: int) -> RegistrationFact | None:
+    """The registration that counts for a year: the newest of that year or before."""
+    fitting = [each for each in registrations if each.coverage_year is None or each.coverage_year <= year]
+    return max(fitting, key=_newness, default=None)
+
+
+def _newness(registration: RegistrationFact) -> tuple[int, date, int]:
+    standing = registration.coverage_year is None and registration.renewal is Renewal.NONE
+    year = 9999 if standing else registration.coverage_year or 0
+    return year, registration.registered_on or date.min, registration.registration_id
+
+
+def _years(facts: Facts, registrations: list[RegistrationFact], asked: Asked, today: date) -> list[int]:
+    if asked.coverage_year is not None:
+        return [asked.coverage_year]
+    insurance_type, region = registrations[0].insurance_type, registrations[0].region
+    chosen = {
+        year: policy
+        for year in {each.coverage_year for each in policies_of(facts, insurance_type, region)}
+        if (policy := policy_for(facts, registrations[0], year)) is not None
+    }
+    years = {year for year, policy in chosen.items() if _is_open(policy, year, today)}
+    years |= _with_business(facts, insurance_type, region)
+    if not years & set(chosen):
+        years |= _nearest(chosen, today)
+    return sorted(years or {today.year})
+
+
+def _with_business(facts: Facts, insurance_type: str, region: str) -> set[int]:
+    """Years in which money is on its way: unresolved, being refunded, or assessed by the agency."""
+    unresolved = {
+        each.coverage_year
+        for each in facts.declarations
+        if each.insurance_type == insurance_type and each.status in UNRESOLVED
+    }
+    refunds = {each.coverage_year for each in facts.refunds if each.insurance_type == insurance_type}
+    assessed = {
+        each.coverage_year for each in facts.assessed if each.insurance_type == insurance_type and each.region == region
+    }
+    return unresolved | refunds | assessed
+
+
+def _is_open(policy: PolicyFact, year: int, today: date) -> bool:
+    terms = policy.terms
+    if not terms.collected_here:
+        first, last = terms.coverage(year)
+        return first <= today <= last
+    last_on = terms.last_on(year)
+    if terms.tier_change is TierChange.TOP_UP and terms.top_up_to is not None:
+        last_on = max(last_on, terms.top_up_to)
+    return _opens_on(policy) <= today <= last_on
+
+
+def _opens_on(policy: PolicyFact) -> date:
+    return policy.terms.window.opens_on or NOT_STATED
+
+
+def _nearest(chosen: dict[int, PolicyFact], today: date) -> set[int]:
+    """Where nothing is open: the year that is running, else the next to come, else the last that was."""
+    begun = [year for year, policy in chosen.items() if _opens_on(policy) <= today]
+    running = [year for year in begun if chosen[year].terms.coverage(year)[1] >= today]
+    if running:
+        return {max(running)}
+    coming = [year for year in chosen if year not in begun and chosen[year].terms.coverage(year)[1] >= today]
+    return {min(coming)} if coming else {max(begun)} if begun else set()
