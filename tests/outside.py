@@ -1,0 +1,90 @@
+"""The outside world of the payment tests: a real sandbox process, a real server that hears its notices."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from core import clock
+from payments import gateways
+from payments.gateways import availability
+from payments.models import PaymentOrder
+from reconciliation.books import check_books
+from tests.sandbox.process import APIV3_KEY, APP_ID, APPID, MCHID, SELLER_ID, Sandbox, free_port
+
+
+@pytest.fixture(scope="session")
+def running_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    sandbox = Sandbox(home=tmp_path_factory.mktemp("outside"), port=free_port())
+    sandbox.prepare()
+    (sandbox.home / "wechat_merchant_key.pem").write_text(sandbox.wechat_key)
+    (sandbox.home / "alipay_app_key.pem").write_text(sandbox.alipay_key)
+    sandbox.start()
+    yield sandbox
+    sandbox.stop()
+
+
+def gateway_settings(sandbox: Sandbox) -> dict[str, dict[str, object]]:
+    """The portal's configuration of both gateways, pointing at this sandbox."""
+    home: Path = sandbox.home
+    return {
+        "wechat_pay": {
+            "base_url": f"{sandbox.url}/wechat",
+            "app_id": APPID,
+            "merchant_id": MCHID,
+            "merchant_serial": "DEMO0000000000000001",
+            "merchant_key_file": str(home / "wechat_merchant_key.pem"),
+            "apiv3_key": APIV3_KEY,
+            "platform_public_keys_dir": str(home / "exchange"),
+            "timeout_s": 3.0,
+        },
+        "alipay": {
+            "gateway_url": f"{sandbox.url}/alipay/gateway.do",
+            "app_id": APP_ID,
+            "seller_id": SELLER_ID,
+            "app_key_file": str(home / "alipay_app_key.pem"),
+            "platform_public_key_file": str(home / "exchange" / "alipay_platform.pub.pem"),
+            "timeout_s": 3.0,
+        },
+    }
+
+
+@pytest.fixture
+def outside(running_outside: Sandbox, settings, live_server) -> Iterator[Sandbox]:
+    """The sandbox with every control as at the start; its notices arrive at this test's own server."""
+    if running_outside.process is None or running_outside.process.poll() is not None:
+        running_outside.start()  # the test before killed it
+    running_outside.control("POST", "clear", json={})
+    settings.GATEWAYS = gateway_settings(running_outside)
+    settings.BASE_URL = live_server.url
+    gateways.gateway.cache_clear()
+    availability._silences.clear()
+    availability._back_at.clear()
+    yield running_outside
+    gateways.gateway.cache_clear()
+
+
+@pytest.fixture
+def books_hold() -> Iterator[None]:
+    """After the test every fen lies where the books say."""
+    yield
+    assert check_books() == []
+
+
+def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait for something that another process brings about."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def later(**span: float) -> datetime:
+    """The instant that lies so far ahead."""
+    return clock.now() + timedelta(**span)
+
+
+def status_of(order: PaymentOrder) -> str:
+    return PaymentOrder.objects.values_list("status", flat=True).get(pk=order.pk)
