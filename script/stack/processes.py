@@ -11,11 +11,10 @@ WEB_WORKERS = 2
 WEB_THREADS = 4
 WORKER_PROCESSES = 2
 
-COLLECT_STATIC = ("manage.py", "collectstatic", "--no-input", "--clear")
+COLLECT_STATIC = ("manage.py", "collectstatic", "--no-input")
 MIGRATE = ("manage.py", "migrate", "--no-input")
 LOAD_DEMO = ("manage.py", "load_demo")
-SANDBOX_COLLECT_STATIC = ("manage.py", "collectstatic", "--no-input", "--clear")
-MIGRATE = ("-m", "sandbox", "migrate", "--no-input")
+SANDBOX_MIGRATE = ("-m", "sandbox", "migrate", "--no-input")
 
 
 def python(*arguments: str) -> list[str]:
