@@ -178,6 +178,7 @@ STORAGES = {
     },
 }
 WHITENOISE_MAX_AGE = 31_536_000
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = PORTAL_ENV == "test"  # nothing is collected before tests
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 
 # --- the outside ---------------------------------------------------------------------------------

@@ -157,7 +157,7 @@ class Migration(migrations.Migration):
                 ('part', models.CharField(default='base', max_length=40)),
                 ('tier_fen', models.BigIntegerField()),
                 ('amount_fen', models.BigIntegerField()),
-                ('subsidy_fen', models.BigIntegerField(default=0)),
+                ('subsidy_fen', models.BigIntegerField(null=True)),
                 ('status', models.CharField(choices=[('declared', '已申报'), ('in_payment', '缴费中'), ('paid', '已缴费'), ('withdrawn', '已撤回'), ('released', '已释放'), ('refunded', '已退费')], default='declared', max_length=20)),
                 ('declared_at', models.DateTimeField(default=core.clock.now)),
                 ('paid_at', models.DateTimeField(null=True)),
