@@ -5,7 +5,7 @@ all the same, and is asked about again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 CURRENCY = "CNY"
+MERCHANT_CHARACTERS_MAX = 32
 FRESH_FOR = timedelta(minutes=5)
 """A notice dated further than this from now, either way, is kept but not acted upon by itself."""
 
@@ -90,6 +91,7 @@ class Result:
     state: TradeState
     order_no: str
     merchant_id: str
+    """Their merchant number; `app:` and the app where it is not ours, so that it equals no merchant of an order."""
     amount_fen: Fen | None = None
     currency: str = ""
     trade_no: str = ""
@@ -110,6 +112,10 @@ class Result:
             "paid_at": self.paid_at.isoformat() if self.paid_at else None,
             "raw": dict(self.raw),
         }
+
+    def of_foreign_app(self, app_id: object) -> "Result":
+        """The same word, marked as being about an app that is not ours (see `merchant_id`)."""
+        return replace(self, merchant_id=f"app:{app_id}"[:MERCHANT_CHARACTERS_MAX])
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Result":

@@ -2,6 +2,7 @@
 
 import os
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -57,7 +58,9 @@ class Caller:
             return self._given
         if self._made is None or self._made[0] != os.getpid():
             limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX)
-            self._made = (os.getpid(), httpx.HTTPTransport(limits=limits, trust_env=False))
+            transport = httpx.HTTPTransport(limits=limits, trust_env=False)
+            weakref.finalize(self, transport.close)
+            self._made = (os.getpid(), transport)
         return self._made[1]
 
 

@@ -146,8 +146,9 @@ class Alipay:
             return Notice(key, NoticeKind.OTHER, "", None, fresh, sent_at)
         if params.get("notify_type") != "trade_status_sync":
             return Notice(key, NoticeKind.OTHER, "", None, fresh, sent_at)
-        is_ours = app_id != "" and self.config.app_of(result.merchant_id) == app_id
-        kind = NoticeKind.PAYMENT if is_ours else NoticeKind.FOREIGN
+        kind = NoticeKind.PAYMENT
+        if self.config.app_of(result.merchant_id) != app_id or not app_id:
+            kind, result = NoticeKind.FOREIGN, result.of_foreign_app(app_id)
         return Notice(key, kind, result.order_no, result, fresh, sent_at)
 
     def ack(self, accepted: bool) -> tuple[int, str, bytes]:

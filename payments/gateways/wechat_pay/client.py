@@ -150,7 +150,9 @@ class WechatPay:
             result = None
         if result is None or not envelope.event_type.startswith("TRANSACTION."):
             return Notice(envelope.notice_id, NoticeKind.OTHER, "", None, fresh, signed.signed_at)
-        kind = NoticeKind.PAYMENT if self._is_ours(result) else NoticeKind.FOREIGN
+        kind = NoticeKind.PAYMENT
+        if not self._is_ours(result):
+            kind, result = NoticeKind.FOREIGN, result.of_foreign_app(result.raw.get("appid"))
         return Notice(envelope.notice_id, kind, result.order_no, result, fresh, signed.signed_at)
 
     def ack(self, accepted: bool) -> tuple[int, str, bytes]:
