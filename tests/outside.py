@@ -86,5 +86,18 @@ def later(**span: float) -> datetime:
     return clock.now() + timedelta(**span)
 
 
+def age(order: PaymentOrder, **span: float) -> None:
+    """Make an order so much older: the sandbox lives in real time, so the clock is not moved against it."""
+    past = timedelta(**span)
+    order.refresh_from_db()
+    PaymentOrder.objects.filter(pk=order.pk).update(
+        created_at=order.created_at - past,
+        started_at=order.started_at and order.started_at - past,
+        expires_at=order.expires_at - past,
+        next_check_at=order.next_check_at and order.next_check_at - past,
+        unreachable_since=order.unreachable_since and order.unreachable_since - past,
+    )
+
+
 def status_of(order: PaymentOrder) -> str:
     return PaymentOrder.objects.values_list("status", flat=True).get(pk=order.pk)
