@@ -122,7 +122,8 @@ class Registration(models.Model):
     """参保登记: one person, one insurance type, one place, as an agency says (RG-1).
 
     Name and number are what *that agency* holds, right or wrong: payers are matched against them
-    (ID-3) by (`number_index`, `name_folded`).
+    (ID-3) by (`number_index`, `name_folded`). Nothing looks registrations up by place, group or batch,
+    so a province's load does not pay for such indexes.
     """
 
     class Renewal(models.TextChoices):
@@ -132,12 +133,12 @@ class Registration(models.Model):
         EVERYONE = "everyone", _("需本人重新登记")
         COLLECTIVE = "collective", _("由原集体重新登记")
 
-    agency = models.ForeignKey(Agency, models.PROTECT)
+    agency = models.ForeignKey(Agency, models.PROTECT, db_index=False)
     agency_person_no = models.CharField(_("人员编号"), max_length=40)
-    insurance_type = models.ForeignKey(InsuranceType, models.PROTECT)
-    person = models.ForeignKey(InsuredPerson, models.PROTECT, related_name="registrations")
-    region = models.ForeignKey(Region, models.PROTECT)
-    group = models.ForeignKey(PopulationGroup, models.PROTECT)
+    insurance_type = models.ForeignKey(InsuranceType, models.PROTECT, db_index=False)
+    person = models.ForeignKey(InsuredPerson, models.PROTECT, related_name="registrations", db_index=False)
+    region = models.ForeignKey(Region, models.PROTECT, db_index=False)
+    group = models.ForeignKey(PopulationGroup, models.PROTECT, db_index=False)
     name = models.CharField(max_length=50)
     name_folded = models.CharField(max_length=50)
     document_type = models.CharField(max_length=3)
@@ -150,7 +151,7 @@ class Registration(models.Model):
     ended_on = models.DateField(null=True)
     version = models.BigIntegerField()
     line_digest = models.BinaryField(max_length=16, null=True)
-    batch = models.ForeignKey("FeedBatch", models.PROTECT, null=True)
+    batch = models.ForeignKey("FeedBatch", models.PROTECT, null=True, db_index=False)
     received_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -190,7 +191,10 @@ class FeedBatch(Stateful):
     changed = models.IntegerField(default=0)
     unchanged = models.IntegerField(default=0)
     rejected = models.IntegerField(default=0)
+    ended = models.IntegerField(default=0)  # registrations that a full list no longer holds
     applied_at = models.DateTimeField(null=True)
+    next_try_at = models.DateTimeField(null=True)  # when the sweep takes it next; NULL: done or unreadable
+    tries = models.SmallIntegerField(default=0)
     failure = models.TextField(blank=True)  # why it is unreadable, with the line
 
     class Meta:
@@ -201,6 +205,11 @@ class FeedBatch(Stateful):
             models.CheckConstraint(
                 condition=models.Q(status__in=list(states.FEED_BATCH.states)), name="feed_batch_status"
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_try_at"], name="feed_batch_to_apply", condition=models.Q(status__in=["received", "read"])
+            )
         ]
 
 
@@ -225,6 +234,7 @@ class FeedFreshness(models.Model):
     last_received_at = models.DateTimeField()
     last_made_at = models.DateTimeField(null=True)
     last_full_at = models.DateTimeField(null=True)
+    last_full_made_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["agency", "region"], name="feed_freshness_once")]

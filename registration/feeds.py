@@ -1,0 +1,339 @@
+"""Feeds: received as they are, then looked through, then applied as one (HOUSE 2.3, 4.1; RG-1, RG-2).
+
+A broken file is refused whole, a bad line alone; both say where and why. Applying is one transaction, so that
+a run that was cut off leaves nothing and can be repeated.
+"""
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from core import clock, ids
+from core.nudge import nudge
+from core.refusals import Refused
+from core.sealed import sealer
+from core.transitions import advance, record_creation
+from registration import feed_merge
+from registration.feed_crew import Crew
+from registration.feed_format import FeedBroken, Header, Survey, read_header, survey
+from registration.feed_lines import Codes, LineReader
+from registration.feed_rows import ChunkConverter, ChunkRows, Job, Share
+from registration.feed_words import broken_sentence
+from registration.models import Agency, FeedBatch, FeedFreshness, InsuranceType, PopulationGroup, Region, Registration
+
+log = logging.getLogger(__name__)
+
+DIGESTS_AT_ONCE = 1_250_000
+"""How many digests a converter holds; a longer list is taken in several shares, so that memory stays flat."""
+CREW_FROM_BYTES = 8 * 1024 * 1024
+LEASE = timedelta(minutes=10)
+# Numbers of our own for advisory locks. One feed is merged at a time, so that nobody becomes two people.
+_LOCK_RECEIVE, _LOCK_BATCH, _LOCK_MERGE = 7_302, 7_303, 7_304
+_COPY_BYTES = 1 << 18
+
+
+def receive_feed(*, agency_code: str, file_name: str, stream: BinaryIO, actor: str) -> FeedBatch:
+    """Keep a file as received and nudge its application. The same file again gives the same batch back.
+
+    Raises Refused: agency_unknown, or feed_number_taken when another file came under this number before and was
+    not refused itself.
+    """
+    agency = Agency.objects.filter(code=agency_code).first()
+    if agency is None:
+        raise Refused("agency_unknown", agency=agency_code)
+    folder = Path(settings.FILES_DIR) / "feeds"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{ids.public_no()}.feed"
+    try:
+        sha256, size = _keep(stream, path)
+        batch = _register(agency, file_name, path, sha256, size, actor)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if batch.stored_path != str(path):
+        path.unlink(missing_ok=True)
+    return batch
+
+
+def _keep(stream: BinaryIO, path: Path) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("xb") as file:
+        path.chmod(0o600)
+        while block := stream.read(1 << 20):
+            digest.update(block)
+            size += len(block)
+            file.write(block)
+    return digest.hexdigest(), size
+
+
+@transaction.atomic
+def _register(agency: Agency, file_name: str, path: Path, sha256: str, size: int, actor: str) -> FeedBatch:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_RECEIVE, agency.code])
+    same = FeedBatch.objects.filter(agency=agency, sha256=sha256).first()
+    if same is not None:
+        return same
+    number = _number(path, agency, sha256)
+    before = FeedBatch.objects.filter(agency=agency, number=number).first()
+    if before is not None:
+        if before.status != "unreadable":
+            raise Refused("feed_number_taken", number=number)
+        # a refused file has had no effect: its number is free again for the mended one
+        FeedBatch.objects.filter(pk=before.pk).update(number=f"{number[:20]}~{before.pk}")
+    batch = FeedBatch.objects.create(
+        agency=agency, number=number, file_name=Path(file_name).name[:200], stored_path=str(path), sha256=sha256,
+        size_bytes=size, next_try_at=clock.now() + LEASE,
+    )  # fmt: skip
+    record_creation(FeedBatch, [batch.pk], status="received", actor=actor)
+    nudge("registration.tasks.apply_feed", batch.pk)
+    return batch
+
+
+def _number(path: Path, agency: Agency, sha256: str) -> str:
+    """The number in the file's own header; a stand-in where there is none that could be this agency's."""
+    try:
+        with path.open("rb") as file:
+            header = read_header(file)
+    except FeedBroken:
+        return f"?{sha256[:16]}"
+    return header.number if header.agency == agency.code else f"?{sha256[:16]}"
+
+
+def apply_waiting(*, limit: int = 5) -> list[int]:
+    """The sweep: take up batches whose nudge was lost or whose run was cut off; a large one goes to its own task."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE registration_feedbatch SET tries = least(tries + 1, 1000),
+                   next_try_at = %(now)s + %(lease_s)s * least(tries + 1, 12) * interval '1 second'
+               WHERE id IN (SELECT id FROM registration_feedbatch
+                            WHERE status IN ('received', 'read') AND next_try_at <= %(now)s
+                            ORDER BY next_try_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+               RETURNING id, size_bytes""",
+            {"now": clock.now(), "lease_s": LEASE.total_seconds(), "limit": limit},
+        )
+        leased = sorted(cursor.fetchall())
+    for batch_id, size_bytes in leased:
+        if size_bytes >= CREW_FROM_BYTES:
+            nudge("registration.tasks.apply_feed", batch_id)
+        else:
+            apply_feed(batch_id, actor="system:apply_waiting_feeds")
+    return [batch_id for batch_id, _ in leased]
+
+
+def apply_feed(batch_id: int, *, actor: str = "system:apply_feed") -> FeedBatch:
+    """Look a batch through and apply it. Does nothing to one that is done; run again after a crash, it starts over."""
+    batch = FeedBatch.objects.select_related("agency").get(pk=batch_id)
+    if batch.status != "received":
+        return batch
+    large = batch.size_bytes >= CREW_FROM_BYTES
+    with Crew() if large else nullcontext() as crew:  # gets ready while the file is looked through
+        try:
+            found, covered = _look_through(batch)
+        except FeedBroken as broken:
+            _spoil(batch, broken, actor)
+        else:
+            _apply(batch, found, covered, crew, actor)
+    batch.refresh_from_db()
+    return batch
+
+
+def _look_through(batch: FeedBatch) -> tuple[Survey, list[str]]:
+    """The whole file and the places that it covers. Raises FeedBroken."""
+    with open(batch.stored_path, "rb") as file:
+        found = survey(file)
+    header = found.header
+    if header.agency != batch.agency_id:
+        raise FeedBroken("agency_differs", 1, agency=header.agency)
+    if header.made_at > clock.now() + timedelta(days=1):
+        raise FeedBroken("header_field", 1, field="made_at")
+    covered = _covered(header, batch.agency)
+    if header.scope == "full" and _later_full(batch, header, covered):
+        raise FeedBroken("older_than_last_full", 1)
+    return found, covered
+
+
+def _later_full(batch: FeedBatch, header: Header, covered: list[str]) -> bool:
+    """Whether a full list made after this one has been applied: what this one lacks may have come since (A5)."""
+    return FeedFreshness.objects.filter(
+        agency=batch.agency_id, region__in=covered, last_full_made_at__gt=header.made_at
+    ).exists()
+
+
+def _covered(header: Header, agency: Agency) -> list[str]:
+    """All places of the catalogue that the header's places include. Raises FeedBroken."""
+    known = set(Region.objects.values_list("code", flat=True))
+    for code in header.regions:
+        if code not in known:
+            raise FeedBroken("region_unknown", 1, region=code)
+        if not code.startswith(_stem(agency.region_id)):
+            raise FeedBroken("region_not_of_agency", 1, region=code)
+    stems = tuple(_stem(code) for code in header.regions)
+    return sorted(code for code in known if code.startswith(stems))
+
+
+def _stem(code: str) -> str:
+    """What the codes of all places within a place begin with."""
+    if code.endswith("0000"):
+        return code[:2]
+    return code[:4] if code.endswith("00") else code
+
+
+def _spoil(batch: FeedBatch, broken: FeedBroken, actor: str) -> None:
+    log.warning("feed batch %s is unreadable: %s", batch.pk, broken)
+    advance(
+        FeedBatch, [batch.pk], "spoil", actor=actor, evidence={"code": broken.code, "line": broken.line},
+        values={"failure": f"{broken.code}: {broken_sentence(broken)}", "next_try_at": None},
+    )  # fmt: skip
+
+
+class OverlappingFeeds(RuntimeError):
+    """A later full list was applied while this one waited; the next run refuses the file."""
+
+
+@transaction.atomic
+def _apply(batch: FeedBatch, found: Survey, covered: list[str], crew: Crew | None, actor: str) -> None:
+    header = found.header
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK_BATCH, batch.pk])
+        if not cursor.fetchone()[0]:
+            return  # another run is at it
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [_LOCK_MERGE])
+    if not advance(FeedBatch, [batch.pk], "read", actor=actor, values={"lines": found.lines}):
+        return  # another run has finished it meanwhile
+    if header.scope == "full" and _later_full(batch, header, covered):
+        raise OverlappingFeeds(f"a later full list overtook batch {batch.pk}")
+    feed_merge.make_tables()
+    by_digest = _stage(batch, found, covered, crew)
+    merged = feed_merge.merge(
+        {
+            "agency": batch.agency_id, "batch": batch.pk, "covered": covered, "is_full": header.scope == "full",
+            "by_digest": by_digest, "made_at": header.made_at, "made_on": clock.business_date(header.made_at),
+            "received_at": batch.received_at, "now": clock.now(),
+        }
+    )  # fmt: skip
+    advance(
+        FeedBatch, [batch.pk], "apply_partly" if merged.rejected else "apply", actor=actor,
+        values={
+            "scope": header.scope, "made_at": header.made_at, "lines": found.lines, "changed": merged.changed,
+            "rejected": merged.rejected, "unchanged": found.lines - merged.changed - merged.rejected,
+            "ended": merged.ended, "applied_at": clock.now(), "next_try_at": None, "failure": "",
+        },
+    )  # fmt: skip
+
+
+# ---- staging --------------------------------------------------------------------------------------------------------
+
+
+def _stage(batch: FeedBatch, found: Survey, covered: Iterable[str], crew: Crew | None) -> bool:
+    """Fill the temporary tables; whether lines with a digest that is held were left out."""
+    ours = sealer()
+    job = Job(
+        path=batch.stored_path,
+        encoding=found.encoding,
+        reader=LineReader(
+            Codes(
+                insurance_types=frozenset(InsuranceType.objects.values_list("code", flat=True)),
+                groups=frozenset(PopulationGroup.objects.values_list("code", flat=True)),
+                regions=frozenset(Region.objects.values_list("code", flat=True)),
+                covered=frozenset(covered),
+            ),
+            found.layout, found.columns, clock.today(),
+        ),
+        sealer=ours,
+        digest_key=hashlib.blake2b(ours.keyring.index_keys[ours.keyring.index_key_id], person=b"feed lines").digest(),
+    )  # fmt: skip
+    held = Registration.objects.filter(agency=batch.agency_id, line_digest__isnull=False).count()
+    by_digest = found.lines * 10 >= held > 0  # for a few lines it is cheaper to compare in the database
+    shares = _shares(batch.agency_id, held) if by_digest else iter([Share()])
+    if crew is not None:
+        crew.begin(job)
+    converter = None if crew is not None else ChunkConverter(job)
+    for share in shares:
+        staging = _Staging(share)
+        with tempfile.TemporaryFile() as rejected:
+            if crew is not None:
+                staging.copy(crew.convert(share, found.chunks), rejected)
+            elif converter is not None:
+                converter.take(share)
+                staging.copy([*map(converter.convert, found.chunks), bytes(converter.met)], rejected)
+        staging.keep_missing()
+    return by_digest
+
+
+def _shares(agency_code: str, held: int) -> Iterator[Share]:
+    of = -(-held // DIGESTS_AT_ONCE)
+    for number in range(of):
+        with tempfile.TemporaryFile() as file, connection.cursor() as cursor:
+            sql = cursor.mogrify(
+                "COPY (SELECT line_digest FROM registration_registration WHERE agency_id = %s AND "
+                "line_digest IS NOT NULL AND get_byte(line_digest, 0) %% %s = %s) TO STDOUT (FORMAT binary)",
+                [agency_code, of, number],
+            )
+            cursor.copy_expert(sql, file)
+            file.seek(0)
+            yield Share(file.read(), number, of)
+
+
+class _Staging:
+    """Streams what the converters give into the temporary tables."""
+
+    def __init__(self, share: Share) -> None:
+        self.share = share
+        self.met = 0  # the converters' notes, as one long number
+
+    def copy(self, results: Iterable[ChunkRows | bytes], rejected: IO[bytes]) -> None:
+        """COPY the staged rows as they come, the rejected ones after them."""
+        with connection.cursor() as cursor:
+            columns = ", ".join(feed_merge.STAGED)
+            cursor.copy_expert(
+                f"COPY feed_staging ({columns}) FROM STDIN", _Pieces(self._rows(results, rejected)), _COPY_BYTES
+            )
+            rejected.seek(0)
+            cursor.copy_expert(f"COPY feed_rejected ({', '.join(feed_merge.REJECTED)}) FROM STDIN", rejected)
+
+    def _rows(self, results: Iterable[ChunkRows | bytes], rejected: IO[bytes]) -> Iterator[bytes]:
+        for result in results:
+            if isinstance(result, bytes):
+                self.met |= int.from_bytes(result, "big")
+            else:
+                rejected.write(result.rejected)
+                yield result.staged
+
+    def keep_missing(self) -> None:
+        """Write down the digests of the share that no line had."""
+        met = self.met.to_bytes(self.share.count(), "big")
+        with tempfile.TemporaryFile() as file, connection.cursor() as cursor:
+            position = met.find(b"\0")
+            while position >= 0:
+                file.write(b"\\\\x" + self.share.digest(position).hex().encode() + b"\n")
+                position = met.find(b"\0", position + 1)
+            file.seek(0)
+            cursor.copy_expert("COPY feed_missing (digest) FROM STDIN", file)
+
+
+class _Pieces:
+    """An iterator of bytes as the file that COPY reads from."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; none at the end."""
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._rest = memoryview(piece)
+        part, self._rest = self._rest[:size], self._rest[size:]
+        return bytes(part)
