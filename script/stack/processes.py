@@ -10,6 +10,8 @@ from .places import Places
 WEB_WORKERS = 2
 WEB_THREADS = 4
 WORKER_PROCESSES = 2
+SANDBOX_THREADS = 32
+"""Many and cheap: each answer that the sandbox keeps back holds one."""
 
 COLLECT_STATIC = ("manage.py", "collectstatic", "--no-input")
 MIGRATE = ("manage.py", "migrate", "--no-input")
@@ -50,7 +52,7 @@ def sandbox(*, host: str, port: int) -> list[str]:
     return [
         "granian", "--interface", "wsgi", "sandbox.wsgi:application",
         "--host", host, "--port", str(port),
-        "--workers", "1", "--blocking-threads", str(WEB_THREADS),
+        "--workers", "1", "--blocking-threads", str(SANDBOX_THREADS),
         "--no-ws", "--workers-kill-timeout", "5", "--respawn-failed-workers",
     ]  # fmt: skip
 

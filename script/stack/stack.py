@@ -243,7 +243,8 @@ def last_words(log: Path) -> str:
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 8192))
-            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
     except OSError:
-        lines = []
-    return lines[-1] if lines else "it said nothing"
+        return "it said nothing"
+    said = [line for line in lines if line and not line.startswith("Type 'manage.py help'")]
+    return said[-1] if said else "it said nothing"

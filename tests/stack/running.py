@@ -26,13 +26,13 @@ class RunningStack:
         self.env = stack.environment()
         self.control_token = (stack.places.keys_sandbox / "control_token").read_text().strip()
 
-    def control(self, path: str = "", **values: Any) -> Any:
-        """POST to the sandbox's control door below `/__control`; its answer, read from JSON."""
+    def control(self, door: str, *, method: str = "POST", **values: Any) -> Any:
+        """Ask one of the sandbox's control doors (docs/sandbox.md), `rules` say; its answer, read from JSON."""
         request = urllib.request.Request(
-            f"{self.sandbox_url}/__control{path}",
-            data=json.dumps(values).encode(),
+            f"{self.sandbox_url}/__control/{door}",
+            data=json.dumps(values).encode() if method == "POST" else None,
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.control_token}"},
-            method="POST",
+            method=method,
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
             body = answer.read()
