@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from core import clock, ids
+from core import ids
 from core.models import User
 from core.refusals import Refused
 from payments.declarations import NewDeclaration, declare
-from payments.facts import family_facts
+from payments.facts import family_facts, judge
 from payments.models import PayeeRoute, PaymentOrder
 from payments.orders import MAX_LINES, NewOrder, open_orders
 from payments.policies.terms import lookup_chain
-from payments.pricing import Asked, Assessment, Line, NotOffered, Payable, assess, price
+from payments.pricing import Asked, Assessment, Line, NotOffered, Payable, price
 from registration.models import FamilyMember, Registration
 
 
@@ -60,8 +60,7 @@ def price_lines(*, payer: User, lines: Sequence[MemberLine], channel_code: str =
         if wish.member_id not in members:
             raise Refused("foreign", line=index)
         asked = Asked(wish.insurance_type, wish.coverage_year)
-        found = assess(facts[wish.member_id], clock.business_now(), asked)
-        payable = _payable(found, wish, index)
+        payable = _payable(judge(facts[wish.member_id], asked), wish, index)
         try:
             line = price(payable, wish.tier_fen, (wish.first_month, wish.last_month))
         except NotOffered as problem:

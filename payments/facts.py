@@ -10,11 +10,23 @@ from django.db.models import Q, QuerySet
 
 from core import clock
 from core.models import User
+from core.working_days import is_working_day
 from payments.models import Channel, Declaration
 from payments.orders import clears_by
 from payments.policies.in_force import policies_in_force, terms_of
 from payments.policies.terms import Renewal, lookup_chain
-from payments.pricing import ChannelFact, DeclarationFact, Facts, FeedFact, Identity, PolicyFact, RegistrationFact
+from payments.pricing import (
+    Asked,
+    Assessment,
+    ChannelFact,
+    DeclarationFact,
+    Facts,
+    FeedFact,
+    Identity,
+    PolicyFact,
+    RegistrationFact,
+    assess,
+)
 from payments.states import LIVE
 from registration.models import FamilyMember, FeedFreshness, InsuredPerson, Registration
 
@@ -48,6 +60,11 @@ def family_facts(
         )
         for member in members
     }
+
+
+def judge(facts: Facts, asked: Asked | None = None) -> Assessment:
+    """What this person can pay now and what not, by the business calendar and the table of working days."""
+    return assess(facts, clock.business_now(), asked, is_working_day)
 
 
 def registration_facts(person: InsuredPerson) -> Facts:
