@@ -1,0 +1,63 @@
+"""How dates, moments and money are written for people (SCREENS 2.0)."""
+
+from datetime import date, datetime, time
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from core import clock
+from core.money import Fen, yuan
+
+WEEKDAYS = [
+    gettext_lazy("周一"),
+    gettext_lazy("周二"),
+    gettext_lazy("周三"),
+    gettext_lazy("周四"),
+    gettext_lazy("周五"),
+    gettext_lazy("周六"),
+    gettext_lazy("周日"),
+]
+
+
+def full_date(on: date) -> str:
+    """2026年11月24日（周二）."""
+    return _("%(year)d年%(month)d月%(day)d日（%(weekday)s）") % _parts(on)
+
+
+def short_date(on: date, today: date | None = None) -> str:
+    """11月24日（周二）; with its year where that is not the year of `today`."""
+    if on.year != (today or clock.today()).year:
+        return full_date(on)
+    return _("%(month)d月%(day)d日（%(weekday)s）") % _parts(on)
+
+
+def bare_date(on: date, today: date | None = None) -> str:
+    """3月31日, for dates inside a sentence; with its year where that is not the year of `today`."""
+    if on.year != (today or clock.today()).year:
+        return _("%(year)d年%(month)d月%(day)d日") % _parts(on)
+    return _("%(month)d月%(day)d日") % _parts(on)
+
+
+def moment(at: datetime, today: date | None = None) -> str:
+    """11月23日（周一）14:05: an instant on the business calendar."""
+    local = at.astimezone(clock.SHANGHAI) + clock.offset()
+    return _("%(date)s%(time)s") % {"date": short_date(local.date(), today), "time": hour(local.time())}
+
+
+def hour(at: time) -> str:
+    """8:30."""
+    return f"{at.hour}:{at.minute:02d}"
+
+
+def money(amount_fen: Fen) -> str:
+    """1,000.00元."""
+    return _("%(yuan)s元") % {"yuan": yuan(amount_fen)}
+
+
+def tier(amount_fen: Fen) -> str:
+    """1,000元 for whole yuan, else with its fen: the name of a tier."""
+    return _("%(yuan)s元") % {"yuan": yuan(amount_fen).removesuffix(".00")}
+
+
+def _parts(on: date) -> dict[str, object]:
+    return {"year": on.year, "month": on.month, "day": on.day, "weekday": WEEKDAYS[on.weekday()]}
