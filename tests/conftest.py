@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -60,6 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
     socket.socket.connect_ex = _near_connect_ex  # type: ignore[method-assign]
     socket.getaddrinfo = _near_getaddrinfo
     config.stash[BROWSER_SKIPPED] = []
+    # a slow machine is no fault of the code under test
+    hypothesis.settings.register_profile("house", deadline=None)
+    hypothesis.settings.load_profile("house")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -28,28 +28,44 @@ class Caller:
     """A pool of connections kept for the life of the process. Follows no redirects, keeps no cookies, reads no proxy
     settings: httpx's transport does the work, without the client around it."""
 
-    def __init__(self, timeout_s: float, transport: httpx.BaseTransport | None = None) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self, base_url: str, timeout_s: float, transport: httpx.BaseTransport | None = None) -> None:
+        """Raises ValueError for a base address that is none."""
+        try:
+            self._base = httpx.URL(base_url.rstrip("/"))
+        except httpx.InvalidURL as error:
+            raise ValueError("the gateway's address is none") from error
+        if self._base.scheme not in ("http", "https") or not self._base.host:
+            raise ValueError("the gateway's address is none")
+        self._timeouts = {
+            "timeout": {
+                "connect": CONNECT_TIMEOUT_S,
+                "read": timeout_s,
+                "write": timeout_s,
+                "pool": CONNECT_TIMEOUT_S,
+            }
+        }
+        self._longest_s = CONNECT_TIMEOUT_S + timeout_s
         self._given = transport
         self._made: tuple[int, httpx.BaseTransport] | None = None
 
-    def call(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
-        """Send and read the whole answer. Raises GatewayUnreachable for whatever goes wrong on the way."""
-        timeouts = {
-            "connect": CONNECT_TIMEOUT_S,
-            "read": self._timeout_s,
-            "write": self._timeout_s,
-            "pool": CONNECT_TIMEOUT_S,
-        }
-        request = httpx.Request(method, url, headers=dict(headers), content=body, extensions={"timeout": timeouts})
-        ends_at = time.monotonic() + CONNECT_TIMEOUT_S + self._timeout_s
+    def call(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        """Send to base address + target and read the whole answer. Raises GatewayUnreachable, whatever goes wrong."""
+        # The parts are given ready-made: letting httpx parse the address and the body anew costs a fifth of a call.
+        request = httpx.Request(
+            method,
+            self._base.copy_with(raw_path=(self._base.path.rstrip("/") + target).encode("ascii")),
+            headers={"Host": self._base.netloc.decode("ascii"), "Content-Length": str(len(body)), **headers},
+            stream=httpx.ByteStream(body),
+            extensions=self._timeouts,
+        )
+        ends_at = time.monotonic() + self._longest_s
         try:
             response = self._transport().handle_request(request)
             try:
                 return Answer(response.status_code, response.headers, _read(response, ends_at))
             finally:
                 response.close()
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             raise GatewayUnreachable(type(error).__name__) from error
 
     def _transport(self) -> httpx.BaseTransport:

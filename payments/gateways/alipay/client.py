@@ -77,7 +77,7 @@ class Alipay:
 
     def __init__(self, config: Config, transport: httpx.BaseTransport | None = None) -> None:
         self.config = config
-        self._caller = Caller(config.timeout_s, transport)
+        self._caller = Caller(config.gateway_url, config.timeout_s, transport)
 
     @property
     def cashier_hosts(self) -> tuple[str, ...]:
@@ -165,8 +165,7 @@ class Alipay:
             moment=clock.now(),
         )
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "Accept": "application/json"}
-        url = wire.address(self.config.gateway_url, {"charset": "utf-8"})
-        answer = self._caller.call("POST", url, headers, urlencode(params).encode())
+        answer = self._caller.call("POST", "?charset=utf-8", headers, urlencode(params).encode())
         if answer.status != 200:
             raise GatewayUnreachable(f"status {answer.status}")
         try:

@@ -252,10 +252,10 @@ def _fen(value: object) -> Fen | None:
 
 
 def _instant(value: object) -> datetime | None:
+    if not isinstance(value, str) or len(value) != 19:
+        return None
     try:
-        return (
-            datetime.strptime(value, "%Y-%m-%d %H:%M:%S").replace(tzinfo=_SHANGHAI) if isinstance(value, str) else None
-        )
+        return datetime.fromisoformat(value).replace(tzinfo=_SHANGHAI)
     except ValueError:
         return None
 

@@ -74,7 +74,7 @@ class WechatPay:
 
     def __init__(self, config: Config, transport: httpx.BaseTransport | None = None) -> None:
         self.config = config
-        self._caller = Caller(config.timeout_s, transport)
+        self._caller = Caller(config.base_url, config.timeout_s, transport)
         self._keys = PlatformKeys(config.platform_public_keys, config.platform_public_keys_dir, self._certificates)
 
     @property
@@ -200,7 +200,7 @@ class WechatPay:
         public_key_id = self._keys.public_key_id()
         if public_key_id:
             headers["Wechatpay-Serial"] = public_key_id
-        return self._caller.call(method, self.config.base_url.rstrip("/") + target, headers, body.encode())
+        return self._caller.call(method, target, headers, body.encode())
 
     def _is_signed(self, signed: wire.Signed, body: bytes) -> bool:
         key = self._keys.find(signed.serial)
