@@ -1,4 +1,4 @@
-"""Policies of the files into published rows (PO-1). Loading again changes nothing; a changed file becomes new versions."""
+"""Policies of the files into published rows (PO-1). Loading again changes nothing; a change is a new version."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -39,9 +39,10 @@ def publish_rows(rows: Iterable[PolicyRow]) -> int:
     for policy in CollectionPolicy.objects.order_by("version"):
         stored.setdefault((policy.region_id, policy.insurance_type_id, policy.coverage_year), []).append(policy)
     key = attrgetter("region", "insurance_type", "coverage_year")
+    in_order = sorted(rows, key=attrgetter("region", "insurance_type", "coverage_year", "is_demo", "version"))
     new = [
         policy
-        for place_type_year, versions in groupby(sorted(rows, key=lambda row: (key(row), row.is_demo, row.version)), key)
+        for place_type_year, versions in groupby(in_order, key)
         for policy in _missing(stored.get(place_type_year, []), list(versions))
     ]
     CollectionPolicy.objects.bulk_create(new)
@@ -55,7 +56,8 @@ def _missing(stored: Sequence[CollectionPolicy], rows: Sequence[PolicyRow]) -> l
     """The versions to add. What staff have drafted is theirs, and is not compared."""
     ours = [policy for policy in stored if policy.drafted_by_id is None and policy.status == "published"]
     sourced = [row for row in rows if not row.is_demo]
-    wanted = sourced[_held([_stored(policy) for policy in ours if not policy.is_demo], [_said(row) for row in sourced]) :]
+    before = [_stored(policy) for policy in ours if not policy.is_demo]
+    wanted = sourced[_held(before, [_said(row) for row in sourced]) :]
     for row in rows:
         is_last = bool(ours) and not wanted and ours[-1].is_demo and _stored(ours[-1]) == _said(row)
         if row.is_demo and not is_last:
