@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from core import ids
+from core import clock, ids
 from core.models import User
 from core.refusals import Refused
 from payments.declarations import NewDeclaration, declare
-from payments.facts import family_facts, judge
+from payments.facts import REFERENCE_S, judge, load_family
 from payments.models import PayeeRoute, PaymentOrder
 from payments.orders import MAX_LINES, NewOrder, open_orders
 from payments.policies.terms import lookup_chain
 from payments.pricing import Asked, Assessment, Line, NotOffered, Payable, price
-from registration.models import FamilyMember, Registration
+from registration.models import FamilyMember
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class PricedLine:
     payable: Payable
     line: Line
     payee: str
+    person_id: int
 
 
 def price_lines(*, payer: User, lines: Sequence[MemberLine], channel_code: str = "portal") -> list[PricedLine]:
@@ -54,20 +55,23 @@ def price_lines(*, payer: User, lines: Sequence[MemberLine], channel_code: str =
             payer=payer, removed_at__isnull=True, pk__in={line.member_id for line in lines}
         )
     }
-    facts = family_facts(list(members.values()), payer=payer, channel=channel_code)
+    family = load_family(list(members.values()), payer=payer, channel=channel_code)
     priced = []
     for index, wish in enumerate(lines):
         if wish.member_id not in members:
             raise Refused("foreign", line=index)
         asked = Asked(wish.insurance_type, wish.coverage_year)
-        payable = _payable(judge(facts[wish.member_id], asked), wish, index)
+        payable = _payable(judge(family.facts[wish.member_id], asked), wish, index)
         try:
             line = price(payable, wish.tier_fen, (wish.first_month, wish.last_month))
         except NotOffered as problem:
             raise Refused("not_offered", line=index, rule=problem.code) from problem
         priced.append((wish, payable, line))
-    payees = _payees(payable for _, payable, _ in priced)
-    return [PricedLine(wish, payable, line, payees[_route(payable)]) for wish, payable, line in priced]
+    payees = payees_of(payable for _, payable, _ in priced)
+    return [
+        PricedLine(wish, payable, line, payees[_route(payable)], family.person_of[payable.registration_id])
+        for wish, payable, line in priced
+    ]
 
 
 def _payable(found: Assessment, wish: MemberLine, index: int) -> Payable:
@@ -82,21 +86,22 @@ def _route(payable: Payable) -> tuple[str, str]:
     return payable.region, payable.insurance_type
 
 
-def _payees(payables: Iterable[Payable]) -> dict[tuple[str, str], str]:
+def payees_of(payables: Iterable[Payable]) -> dict[tuple[str, str], str]:
     """Payee code by (place, type); a district without its own falls back to its city."""
-    wanted = {_route(payable) for payable in payables}
-    places = {code for region, _ in wanted for code in lookup_chain(region)}
-    routes = {
-        (row.region_id, row.insurance_type_id): row.payee_id
-        for row in PayeeRoute.objects.filter(region_id__in=places)
-    }
     found = {}
-    for region, kind in wanted:
-        payee = next((routes[code, kind] for code in lookup_chain(region) if (code, kind) in routes), None)
+    for region, kind in {_route(payable) for payable in payables}:
+        routes = (_payee_of(code, kind) for code in lookup_chain(region))
+        payee = next((code for code in routes if code), None)
         if payee is None:
             raise Refused("no_payee", region=region, insurance_type=kind)
         found[region, kind] = payee
     return found
+
+
+@clock.kept_for(REFERENCE_S)
+def _payee_of(region: str, insurance_type: str) -> str | None:
+    routes = PayeeRoute.objects.filter(region_id=region, insurance_type_id=insurance_type)
+    return routes.values_list("payee_id", flat=True).first()
 
 
 def open_checkout(
@@ -140,27 +145,21 @@ def _declare(priced: Sequence[PricedLine], *, payer: User, channel_code: str, ac
     made = open_orders(
         orders=orders, checkout_no=ids.public_no(), payer_id=payer.pk, channel_code=channel_code, actor=actor
     )
-    order_of = {index: made[order.order_no] for order, group in zip(orders, groups, strict=True) for index in group}
-    people = dict(
-        Registration.objects.filter(pk__in={one.payable.registration_id for one in priced}).values_list(
-            "pk", "person_id"
-        )
-    )
+    order_of = {index: order.pk for order, group in zip(made, groups, strict=True) for index in group}
     declare(
-        lines=[_new(one, order_of[index], people) for index, one in enumerate(priced)],
+        lines=[_new(one, order_of[index]) for index, one in enumerate(priced)],
         payer_id=payer.pk,
         channel_code=channel_code,
         actor=actor,
     )
-    opened = PaymentOrder.objects.in_bulk([made[order.order_no] for order in orders])
-    return [opened[made[order.order_no]] for order in orders]
+    return made
 
 
-def _new(one: PricedLine, order_id: int, people: dict[int, int]) -> NewDeclaration:
+def _new(one: PricedLine, order_id: int) -> NewDeclaration:
     payable, line = one.payable, one.line
     return NewDeclaration(
         order_id=order_id,
-        person_id=people[payable.registration_id],
+        person_id=one.person_id,
         registration_id=payable.registration_id,
         insurance_type=payable.insurance_type,
         region=payable.region,
