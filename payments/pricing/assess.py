@@ -10,11 +10,11 @@ from datetime import date, datetime
 
 from payments.policies.terms import Owner
 from payments.pricing.checks import checks_for
-from payments.pricing.enrolment import enrolment_blockers, not_found
+from payments.pricing.enrolment import enrolment_blockers, is_over, not_found
 from payments.pricing.obstacles import Moment, channel_blockers, policy_blockers
 from payments.pricing.offers import assessed_payable, regular_payable, top_up_payable
 from payments.pricing.records import part_blockers, record_blockers
-from payments.pricing.scope import Period, periods
+from payments.pricing.scope import Period, newest_policy, periods
 from payments.pricing.shapes import (
     TOP_UP,
     Asked,
@@ -76,7 +76,7 @@ def _judge(facts: Facts, period: Period, moment: Moment, is_working_day: IsWorki
 
 def _judge_base(facts: Facts, period: Period, moment: Moment, is_working_day: IsWorkingDay) -> Judged:
     blockers = record_blockers(facts, period, moment[0])
-    if blockers:
+    if blockers or (period.policy is None and _assessed_for(facts, period)):
         return [], blockers
     blockers = enrolment_blockers(facts, period, moment[0])
     if not any(each.when is When.NEVER for each in blockers):
@@ -113,8 +113,10 @@ def _base_is_unsettled(facts: Facts, period: Period, today: date) -> bool:
 def _judge_assessed(
     facts: Facts, period: Period, assessed: AssessedFact, moment: Moment, is_working_day: IsWorkingDay
 ) -> Judged:
-    if period.policy is None:
+    policy = period.policy or newest_policy(facts, period.registration)
+    if policy is None:
         return [], []
+    period = replace(period, policy=policy)
     blockers = part_blockers(facts, period, assessed.assessed_no)
     if not blockers:
         closed = [
@@ -122,12 +124,12 @@ def _judge_assessed(
             for each in policy_blockers(facts, period, moment, is_working_day)
             if each.code in POLICY_CLOSES and not (each.code == "C2" and assessed.payable_to is not None)
         ]
-        blockers = closed or channel_blockers(facts, period, moment)
+        blockers = closed or channel_blockers(facts, period, moment, back_payment=is_over(period, moment[0]))
         if not blockers and assessed.payable_to is not None and moment[0] > assessed.payable_to:
             blockers = [_assessment_lapsed(period, assessed)]
     if blockers:
         return [], [replace(each, part=assessed.assessed_no) for each in blockers]
-    return [assessed_payable(assessed, period, period.policy, moment[0])], []
+    return [assessed_payable(assessed, period, policy, moment[0])], []
 
 
 def _assessed_for(facts: Facts, period: Period) -> list[AssessedFact]:

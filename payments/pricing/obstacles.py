@@ -102,15 +102,16 @@ def _prerequisite(facts: Facts, period: Period, open_now: bool) -> Blocker | Non
     return _blocker(period, "C12", Owner.PAYER, When.NOW, evidence, actionable=open_now and not under_way)
 
 
-def channel_blockers(facts: Facts, period: Period, moment: Moment) -> list[Blocker]:
-    """C15, C21: through which channel the question comes."""
+def channel_blockers(facts: Facts, period: Period, moment: Moment, *, back_payment: bool = False) -> list[Blocker]:
+    """C15, C21: through which channel the question comes. Some take no back-payments (PA-10)."""
     channel, terms = facts.channel, period.terms
     here = next((each for each in terms.channels if each.kind == channel.kind), None) if terms else None
     region = period.registration.region
     opening = _channel_opening(facts, here, moment)
+    not_for_past_years = back_payment and here is not None and not here.back_payment
     wrong_place = channel.region_prefixes and not region.startswith(channel.region_prefixes)
     evidence: dict[str, Any] = {"channel_name": channel.name, "others": _open_channels(period, channel.kind, moment)}
-    if wrong_place or opening == NEVER:
+    if wrong_place or not_for_past_years or opening == NEVER:
         return [_blocker(period, "C21", Owner.TAX, When.WHEN_ANNOUNCED, evidence, actionable=True)]
     if opening is not None:
         on, at = opening

@@ -42,6 +42,13 @@ def policy_for(facts: Facts, registration: RegistrationFact, coverage_year: int)
     return min(fitting, key=lambda policy: chain.index(policy.region), default=None)
 
 
+def newest_policy(facts: Facts, registration: RegistrationFact) -> PolicyFact | None:
+    """What holds for years older than any policy: the rules of the newest one (PO-10)."""
+    policies = policies_of(facts, registration.insurance_type, registration.region)
+    chain = lookup_chain(registration.region)
+    return max(policies, key=lambda each: (each.coverage_year, -chain.index(each.region)), default=None)
+
+
 def policies_of(facts: Facts, insurance_type: str, region: str) -> list[PolicyFact]:
     """Every policy of a type for a place or the places above it."""
     chain = lookup_chain(region)
@@ -121,10 +128,10 @@ def _opens_on(policy: PolicyFact) -> date:
 
 
 def _nearest(chosen: dict[int, PolicyFact], today: date) -> set[int]:
-    """Where nothing is open: the year that is running, else the next to come, else the last that was."""
+    """Where nothing is open: the year that is running, else the next to come; one long over is of no interest."""
     begun = [year for year, policy in chosen.items() if _opens_on(policy) <= today]
     running = [year for year in begun if chosen[year].terms.coverage(year)[1] >= today]
     if running:
         return {max(running)}
     coming = [year for year in chosen if year not in begun and chosen[year].terms.coverage(year)[1] >= today]
-    return {min(coming)} if coming else {max(begun)} if begun else set()
+    return {min(coming)} if coming else set()
