@@ -4,9 +4,11 @@
 Asia/Shanghai moved by a fixed number of days, and decides every `_on` column and every window.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from functools import wraps
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -67,3 +69,38 @@ def at(instant: datetime) -> Iterator[None]:
     """Stop the clock at one instant."""
     with running(lambda: instant):
         yield
+
+
+Answer = TypeVar("Answer")
+_forgetting: list[Callable[[], None]] = []
+
+
+def kept_for(seconds: float) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+    """Keep a function's answers in this process for so long: for reference data that may be a moment old.
+
+    Arguments must be positional and hashable. Nothing about a person or about money is ever kept.
+    """
+
+    def decorate(function: Callable[..., Answer]) -> Callable[..., Answer]:
+        answers: dict[Hashable, tuple[datetime, Answer]] = {}
+        _forgetting.append(answers.clear)
+
+        @wraps(function)
+        def asked(*arguments: Hashable) -> Answer:
+            moment = now()
+            known = answers.get(arguments)
+            if known and timedelta() <= moment - known[0] < timedelta(seconds=seconds):
+                return known[1]
+            answer = function(*arguments)
+            answers[arguments] = (moment, answer)
+            return answer
+
+        return asked
+
+    return decorate
+
+
+def forget_everything_kept() -> None:
+    """Ask anew, after reference data were changed in this process; tests begin with it."""
+    for forget in _forgetting:
+        forget()

@@ -5,18 +5,18 @@ list of a year is published late in the year before. A year whose list is missin
 statutory days that need no list. Such answers are marked, pages say so, and staff are told which years are missing.
 """
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import chinese_calendar
 
+from core import clock
 from core.models import CalendarDay, CalendarYear
 
 KNOWN_FROM_YEAR = 2004  # the first year of the library
 LOOK_AHEAD_YEARS = 5
-KEEP_SECONDS = 60.0
+KEEP_SECONDS = 60
 """How long a process trusts what it has read: an edit by staff is everywhere within a minute."""
 
 SOURCE = f"chinesecalendar {chinese_calendar.__version__}"
@@ -28,10 +28,6 @@ class OfficialYear:
 
     differing: dict[date, bool]
     is_official: bool
-    read_at: float
-
-
-_years: dict[int, OfficialYear] = {}
 
 
 def is_working_day(on: date) -> bool:
@@ -86,22 +82,10 @@ def qingming(year: int) -> date:
     return date(year, 4, int(of_century * 0.2422 + 4.81) - of_century // 4)
 
 
-def forget() -> None:
-    """Read the table anew at the next question: after an edit."""
-    _years.clear()
-
-
+@clock.kept_for(KEEP_SECONDS)
 def _year(year: int) -> OfficialYear:
-    known = _years.get(year)
-    if known is None or time.monotonic() - known.read_at > KEEP_SECONDS:
-        known = _years[year] = _read(year)
-    return known
-
-
-def _read(year: int) -> OfficialYear:
     days = CalendarDay.objects.filter(on__year=year).values_list("on", "is_working")
-    official = CalendarYear.objects.filter(pk=year).exists()
-    return OfficialYear(dict(days), official, time.monotonic())
+    return OfficialYear(dict(days), CalendarYear.objects.filter(pk=year).exists())
 
 
 def seed_years(last_year: int) -> list[int]:
@@ -120,7 +104,7 @@ def seed_years(last_year: int) -> list[int]:
             continue
     CalendarDay.objects.bulk_create([day for days in added.values() for day in days], ignore_conflicts=True)
     CalendarYear.objects.bulk_create([CalendarYear(year=year, source=SOURCE) for year in added], ignore_conflicts=True)
-    forget()
+    clock.forget_everything_kept()
     return sorted(added)
 
 

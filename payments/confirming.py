@@ -45,6 +45,9 @@ class Payment:
         return f"system:{self.source}"
 
 
+_LOCKED = "SELECT * FROM payments_paymentorder WHERE order_no = %s FOR UPDATE"
+
+
 @transaction.atomic
 def confirm_payment(*, order_no: str, payment: Payment) -> Outcome:
     """Let a verified success take effect, once, whatever its source and however late.
@@ -52,7 +55,7 @@ def confirm_payment(*, order_no: str, payment: Payment) -> Outcome:
     Raises Refused("unknown_order") where there is no such order, or it never went to a gateway: the
     caller keeps the message and tries again (G8).
     """
-    order = PaymentOrder.objects.select_for_update().filter(order_no=order_no).first()
+    order = next(iter(PaymentOrder.objects.raw(_LOCKED, [order_no])), None)
     if order is None or order.status == "created":
         raise Refused("unknown_order")
     result = payment.result
@@ -149,10 +152,13 @@ def _hold_duplicate(order: PaymentOrder, payment: Payment, receipt_id: int) -> O
     return Outcome.DUPLICATE
 
 
+_LINES = "SELECT id, amount_fen, policy_id FROM payments_declaration WHERE order_id = %s ORDER BY id"
+
+
 def _settle(order: PaymentOrder, payment: Payment, receipt_id: int) -> None:
     """The ordinary case: order and declarations are paid by this receipt."""
     _mark_order_paid(order, payment, "confirm", receipt_id)
-    declarations = list(Declaration.objects.filter(order_id=order.pk).order_by("pk"))
+    declarations = list(Declaration.objects.raw(_LINES, [order.pk]))
     allocate(receipt_id, [Put("declaration", line.pk, line.amount_fen) for line in declarations])
     _mark_paid(declarations, payment, "settle", receipt_id)
 

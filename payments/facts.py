@@ -1,18 +1,20 @@
-"""All that `assess` needs to know, for a whole family by a handful of queries (HOUSE 2.12).
+"""All that `assess` needs to know, for a whole family by two queries (HOUSE 2.12).
 
 People are found by what the payer typed: number and name together, as the agency holds them (ID-3).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db import connection
 
 from core import clock
 from core.models import User
 from core.working_days import is_working_day
-from payments.models import Channel, Declaration
-from payments.orders import clears_by
+from payments.models import Channel
+from payments.orders import Waiting, clears_by
 from payments.policies.in_force import policies_in_force, terms_of
 from payments.policies.terms import Renewal, lookup_chain
 from payments.pricing import (
@@ -32,34 +34,50 @@ from registration.models import FamilyMember, FeedFreshness, InsuredPerson, Regi
 
 YEARS_BACK = 1  # a year that began last July, or last year's tier
 YEARS_AHEAD = 1  # medical insurance is collected the autumn before
+REFERENCE_S = 5  # how old policies, channels and the age of feeds may be
 
 
-def family_facts(
-    members: Sequence[FamilyMember], *, payer: User, channel: str = "portal"
-) -> dict[int, Facts]:
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Facts by member id, and the person behind each registration."""
+
+    facts: dict[int, Facts]
+    person_of: dict[int, int]
+
+
+def family_facts(members: Sequence[FamilyMember], *, payer: User, channel: str = "portal") -> dict[int, Facts]:
     """Facts by member id. What another person has paid is in them only as far as `assess` needs it."""
-    today = clock.today()
+    return load_family(members, payer=payer, channel=channel).facts
+
+
+def load_family(members: Sequence[FamilyMember], *, payer: User, channel: str = "portal") -> Family:
+    """Two queries whatever the size of the family; reference data are kept for a moment."""
     held = _registrations(members)
-    registrations = [row for rows in held.values() for row in rows]
-    declarations = _declarations({row.person_id for row in registrations}, today, payer)
-    policies = _policies({row.region_id for row in registrations}, today)
-    feeds = _feeds(registrations)
-    channel_fact = _channel(channel)
-    return {
-        member.pk: Facts(
-            identity=Identity(matched=bool(held[member.pk]), document_type=member.document_type),
-            registrations=tuple(_registration(row) for row in held[member.pk]),
-            policies=_for_places(policies, {row.region_id for row in held[member.pk]}),
-            feeds=tuple(feed for key, feed in feeds if key in {row.agency_id for row in held[member.pk]}),
-            declarations=tuple(
-                fact for row in {row.person_id for row in held[member.pk]} for fact in declarations.get(row, ())
-            ),
+    people = {person for rows in held.values() for _, person in rows}
+    declarations = _declarations(people, payer.pk)
+    facts = {
+        member.pk: _facts(
+            held[member.pk],
+            declarations,
+            document_type=member.document_type,
             birth_on=member.birth_on,
-            channel=channel_fact,
+            channel=channel,
             viewer_is_owner=member.relation == FamilyMember.Relation.SELF,
         )
         for member in members
     }
+    return Family(facts, {row.registration_id: person for rows in held.values() for row, person in rows})
+
+
+def person_facts(person: InsuredPerson) -> Facts:
+    """The same about one person as staff see him: all his registrations, whatever was typed."""
+    rows = _read_registrations("r.person_id = %s", [person.pk])
+    held = [(fact, owner) for fact, owner, *_ in rows]
+    first = rows[0][4] if rows else ""
+    return _facts(
+        held, _declarations({person.pk}, None), document_type=first, birth_on=person.birth_on, channel="portal",
+        viewer_is_owner=True,
+    )  # fmt: skip
 
 
 def judge(facts: Facts, asked: Asked | None = None) -> Assessment:
@@ -67,139 +85,133 @@ def judge(facts: Facts, asked: Asked | None = None) -> Assessment:
     return assess(facts, clock.business_now(), asked, is_working_day)
 
 
-def registration_facts(person: InsuredPerson) -> Facts:
-    """The same about one person as staff see him: all his registrations, whatever was typed."""
-    rows = list(_with_names(Registration.objects.filter(person=person)))
-    today = clock.today()
+def matching_registrations(member: FamilyMember) -> list[Registration]:
+    """Registrations that this member's number and name match together."""
+    found = [fact.registration_id for fact, _ in _registrations([member])[member.pk]]
+    return list(Registration.objects.filter(pk__in=found).order_by("pk"))
+
+
+Held = list[tuple[RegistrationFact, int]]
+
+
+def _facts(
+    held: Held, declarations: dict[int, list[DeclarationFact]], *, document_type: str, birth_on: date | None,
+    channel: str, viewer_is_owner: bool,
+) -> Facts:  # fmt: skip
     return Facts(
-        identity=Identity(matched=bool(rows), document_type=rows[0].document_type if rows else ""),
-        registrations=tuple(_registration(row) for row in rows),
-        policies=_for_places(_policies({row.region_id for row in rows}, today), {row.region_id for row in rows}),
-        feeds=tuple(feed for _, feed in _feeds(rows)),
-        declarations=tuple(_declarations({person.pk}, today, None).get(person.pk, ())),
-        birth_on=person.birth_on,
-        channel=_channel("portal"),
-        viewer_is_owner=True,
+        identity=Identity(matched=bool(held), document_type=document_type),
+        registrations=tuple(row for row, _ in held),
+        policies=_policies(frozenset(row.region for row, _ in held)),
+        feeds=tuple(feed for agency in sorted({row.agency for row, _ in held}) for feed in _feeds(agency)),
+        declarations=tuple(fact for person in sorted({p for _, p in held}) for fact in declarations.get(person, ())),
+        birth_on=birth_on,
+        channel=_channel(channel),
+        viewer_is_owner=viewer_is_owner,
     )
 
 
-def matching_registrations(member: FamilyMember) -> list[Registration]:
-    """Registrations that this member's number and name match together."""
-    return _registrations([member])[member.pk]
+_REGISTRATIONS = """
+SELECT r.id, r.insurance_type_id, r.region_id, r.group_id, region.name, grp.name, r.agency_id, agency.name,
+       agency.kind, agency.phone, agency.address, r.coverage_year, r.renewal, r.registering_body, r.registered_on,
+       r.ended_on, r.person_id, r.number_index, r.name_folded, r.document_type
+FROM registration_registration r
+JOIN registration_region region ON region.code = r.region_id
+JOIN registration_populationgroup grp ON grp.code = r.group_id
+JOIN registration_agency agency ON agency.code = r.agency_id
+WHERE {condition} ORDER BY r.id"""
 
 
-def _registrations(members: Sequence[FamilyMember]) -> dict[int, list[Registration]]:
+def _read_registrations(
+    condition: str, parameters: list[Any]
+) -> list[tuple[RegistrationFact, int, bytes, str, str]]:
+    """(fact, person, number index, folded name, document type) of each registration."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REGISTRATIONS.format(condition=condition), parameters)
+        return [
+            (
+                RegistrationFact(
+                    registration_id=row[0], insurance_type=row[1], region=row[2], group=row[3], region_name=row[4],
+                    group_name=row[5], agency=row[6], agency_name=row[7], agency_kind=row[8], agency_phone=row[9],
+                    agency_address=row[10], coverage_year=row[11], renewal=Renewal(row[12]), registering_body=row[13],
+                    registered_on=row[14], ended_on=row[15],
+                ),
+                row[16], bytes(row[17]), row[18], row[19],
+            )
+            for row in cursor.fetchall()
+        ]  # fmt: skip
+
+
+def _registrations(members: Sequence[FamilyMember]) -> dict[int, Held]:
     """One query for all; number and name must fit together, and nothing tells which of them did not."""
-    rows = _with_names(Registration.objects.filter(number_index__in=[bytes(m.number_index) for m in members]))
-    found: dict[tuple[bytes, str], list[Registration]] = {}
-    for row in rows:
-        found.setdefault((bytes(row.number_index), row.name_folded), []).append(row)
+    found: dict[tuple[bytes, str], Held] = {}
+    numbers = [bytes(member.number_index) for member in members]
+    for fact, person, number, name, _ in _read_registrations("r.number_index = ANY(%s)", [numbers]):
+        found.setdefault((number, name), []).append((fact, person))
     return {m.pk: found.get((bytes(m.number_index), m.name_folded), []) for m in members}
 
 
-def _with_names(rows: QuerySet[Registration]) -> QuerySet[Registration]:
-    return rows.select_related("region", "group", "agency").order_by("pk")
-
-
-def _registration(row: Registration) -> RegistrationFact:
-    return RegistrationFact(
-        registration_id=row.pk,
-        insurance_type=row.insurance_type_id,
-        region=row.region_id,
-        group=row.group_id,
-        region_name=row.region.name,
-        group_name=row.group.name,
-        agency=row.agency_id,
-        agency_name=row.agency.name,
-        agency_kind=row.agency.kind,
-        agency_phone=row.agency.phone,
-        agency_address=row.agency.address,
-        coverage_year=row.coverage_year,
-        renewal=Renewal(row.renewal),
-        registering_body=row.registering_body,
-        registered_on=row.registered_on,
-        ended_on=row.ended_on,
-    )
-
-
-def _policies(regions: set[str], today: date) -> list[tuple[int, str, str, int]]:
-    places = {code for region in regions for code in lookup_chain(region)}
-    return policies_in_force(places, today, today.year - YEARS_BACK, today.year + YEARS_AHEAD) if places else []
-
-
-def _for_places(rows: list[tuple[int, str, str, int]], regions: set[str]) -> tuple[PolicyFact, ...]:
+def _policies(regions: frozenset[str]) -> tuple[PolicyFact, ...]:
     """The policies that concern these places; the most specific place wins inside `assess`."""
-    places = {code for region in regions for code in lookup_chain(region)}
-    wanted = [row for row in rows if row[1] in places]
-    terms = terms_of(row[0] for row in wanted)
-    return tuple(PolicyFact(key, region, kind, year, terms[key]) for key, region, kind, year in wanted)
+    today = clock.today()
+    places = tuple(sorted({code for region in regions for code in lookup_chain(region)}))
+    return _policies_of(places, today) if places else ()
 
 
-def _declarations(people: set[int], today: date, payer: User | None) -> dict[int, list[DeclarationFact]]:
-    rows = (
-        Declaration.objects.filter(
-            Q(status__in=LIVE), person_id__in=people, coverage_year__gte=today.year - YEARS_BACK
-        )
-        .select_related("order", "channel", "region")
-        .order_by("declared_at")
-    )
+@clock.kept_for(REFERENCE_S)
+def _policies_of(places: tuple[str, ...], today: date) -> tuple[PolicyFact, ...]:
+    rows = policies_in_force(places, today, today.year - YEARS_BACK, today.year + YEARS_AHEAD)
+    terms = terms_of(row[0] for row in rows)
+    return tuple(PolicyFact(key, region, kind, year, terms[key]) for key, region, kind, year in rows)
+
+
+_DECLARATIONS = """
+SELECT d.person_id, d.insurance_type_id, d.coverage_year, d.status, d.region_id, d.amount_fen, d.tier_fen,
+       d.declared_at, d.first_month, d.last_month, d.part, d.id, d.paid_at, channel.name, d.payer_id, o.order_no,
+       region.name, o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since
+FROM payments_declaration d
+JOIN payments_paymentorder o ON o.id = d.order_id
+JOIN payments_channel channel ON channel.code = d.channel_id
+JOIN registration_region region ON region.code = d.region_id
+WHERE d.person_id = ANY(%s) AND d.status = ANY(%s) AND d.coverage_year >= %s
+ORDER BY d.declared_at, d.id"""
+
+
+def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[DeclarationFact]]:
+    """Live declarations of these people over all places, channels and payers, by person."""
     found: dict[int, list[DeclarationFact]] = {}
-    for row in rows:
-        found.setdefault(row.person_id, []).append(_declaration(row, payer))
+    if not people:
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute(_DECLARATIONS, [sorted(people), list(LIVE), clock.today().year - YEARS_BACK])
+        for row in cursor.fetchall():
+            fact = DeclarationFact(
+                insurance_type=row[1], coverage_year=row[2], status=row[3], region=row[4], amount_fen=row[5],
+                tier_fen=row[6], declared_at=row[7], first_month=row[8], last_month=row[9], part=row[10],
+                declaration_id=row[11], paid_at=row[12], channel_name=row[13],
+                own=payer_id is not None and row[14] == payer_id, order_no=row[15], region_name=row[16],
+                clears_by=clears_by(Waiting(*row[17:])),
+            )  # fmt: skip
+            found.setdefault(row[0], []).append(fact)
     return found
 
 
-def _declaration(row: Declaration, payer: User | None) -> DeclarationFact:
-    return DeclarationFact(
-        insurance_type=row.insurance_type_id,
-        coverage_year=row.coverage_year,
-        status=row.status,
-        region=row.region_id,
-        amount_fen=row.amount_fen,
-        tier_fen=row.tier_fen,
-        declared_at=row.declared_at,
-        first_month=row.first_month,
-        last_month=row.last_month,
-        part=row.part,
-        declaration_id=row.pk,
-        paid_at=row.paid_at,
-        channel_name=row.channel.name,
-        clears_by=clears_by(row.order),
-        own=payer is not None and row.payer_id == payer.pk,
-        order_no=row.order.order_no,
-        region_name=row.region.name,
-    )
-
-
-def _feeds(registrations: Sequence[Registration]) -> list[tuple[str, FeedFact]]:
-    agencies = {row.agency_id for row in registrations}
-    rows = FeedFreshness.objects.filter(agency_id__in=agencies).select_related("agency") if agencies else []
-    return [
-        (
-            row.agency_id,
-            FeedFact(
-                agency=row.agency_id,
-                kind=row.agency.kind,
-                region=row.region_id,
-                last_received_at=row.last_received_at,
-                last_full_on=clock.business_date(row.last_full_at) if row.last_full_at else None,
-                agency_name=row.agency.name,
-                agency_phone=row.agency.phone,
-                agency_address=row.agency.address,
-            ),
+@clock.kept_for(REFERENCE_S)
+def _feeds(agency: str) -> tuple[FeedFact, ...]:
+    return tuple(
+        FeedFact(
+            agency=row.agency_id, kind=row.agency.kind, region=row.region_id,
+            last_received_at=row.last_received_at,
+            last_full_on=clock.business_date(row.last_full_at) if row.last_full_at else None,
+            agency_name=row.agency.name, agency_phone=row.agency.phone, agency_address=row.agency.address,
         )
-        for row in rows
-    ]
+        for row in FeedFreshness.objects.filter(agency_id=agency).select_related("agency")
+    )  # fmt: skip
 
 
+@clock.kept_for(REFERENCE_S)
 def _channel(code: str) -> ChannelFact:
     row = Channel.objects.get(pk=code)
     return ChannelFact(
-        code=row.code,
-        name=row.name,
-        kind=row.kind,
-        opens_at=row.opens_at,
-        closes_at=row.closes_at,
-        region_prefixes=tuple(row.region_prefixes),
-        document_types=tuple(row.document_types),
-    )
+        code=row.code, name=row.name, kind=row.kind, opens_at=row.opens_at, closes_at=row.closes_at,
+        region_prefixes=tuple(row.region_prefixes), document_types=tuple(row.document_types),
+    )  # fmt: skip

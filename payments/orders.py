@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from core import clock
 from core.nudge import nudge
@@ -46,18 +46,18 @@ WITH made AS (
     SELECT order_no, %(checkout)s, %(payer)s, %(channel)s, payee, amount_fen, line_count, 'created', '', '', '', '',
         %(at)s, %(expires)s, 0, ''
     FROM jsonb_to_recordset(%(orders)s::jsonb) AS o(order_no text, payee text, amount_fen bigint, line_count smallint)
-    RETURNING id, order_no
+    RETURNING *
 ), told AS (
     INSERT INTO core_transition (kind, object_id, from_state, to_state, event, actor, evidence, at)
     SELECT 'ORDER', id, NULL, 'created', 'create', %(actor)s, '{}', %(at)s FROM made
 )
-SELECT order_no, id FROM made"""
+SELECT * FROM made ORDER BY id"""
 
 
 def open_orders(
     *, orders: Sequence[NewOrder], checkout_no: str, payer_id: int | None, channel_code: str, actor: str
-) -> dict[str, int]:
-    """Insert the orders of one checkout in one statement; return their ids by number."""
+) -> list[PaymentOrder]:
+    """Insert the orders of one checkout in one statement; they come back in the order given."""
     moment = clock.now()
     parameters = {
         "orders": json.dumps([asdict(order) for order in orders]),
@@ -68,9 +68,8 @@ def open_orders(
         "at": moment,
         "expires": moment + ORDER_LIFE,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_OPEN, parameters)
-        return dict(cursor.fetchall())
+    made = {order.order_no: order for order in PaymentOrder.objects.raw(_OPEN, parameters)}
+    return [made[order.order_no] for order in orders]
 
 
 def start_payment(*, order_no: str, gateway: str, method: str, payer_ip: str, actor: str) -> PaymentOrder:
@@ -180,7 +179,18 @@ def expire_order(*, order_id: int, actor: str, evidence: Mapping[str, Any]) -> b
     return bool(moved)
 
 
-def clears_by(order: PaymentOrder) -> datetime:
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """As much of an order as tells when it will be known."""
+
+    status: str
+    created_at: datetime
+    started_at: datetime | None
+    expires_at: datetime
+    unreachable_since: datetime | None
+
+
+def clears_by(order: PaymentOrder | Waiting) -> datetime:
     """The moment by which an unfinished order is known to be paid or not: what every screen shows."""
     if order.status == "created":
         return order.expires_at + timedelta(minutes=1)

@@ -100,7 +100,7 @@ def _illegal(kind: str) -> list[int]:
     return _ids(sql, kind, legal)
 
 
-def _ids(sql: str, *parameters: object) -> list[int]:
+def _ids(sql: str, *parameters: str | list[str]) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT id FROM ({sql}) AS found(id) LIMIT 10", list(parameters))
+        cursor.execute(f"SELECT id FROM ({sql}) AS found(id) LIMIT 10", parameters)
         return [row[0] for row in cursor.fetchall()]

@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from core import clock
 from script.stack import chromium as chromium_program
 from tests.stack.running import RunningStack, running_stack
 
@@ -70,6 +71,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     socket.socket.connect = _connect  # type: ignore[method-assign]
     socket.socket.connect_ex = _connect_ex  # type: ignore[method-assign]
     socket.getaddrinfo = _getaddrinfo
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_kept_from_test_to_test() -> None:
+    clock.forget_everything_kept()
 
 
 # --- the browser -----------------------------------------------------------------------------------------------------
