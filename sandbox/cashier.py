@@ -102,12 +102,12 @@ def _act(request: HttpRequest, trade: Trade) -> HttpResponse:
     opened = clock.from_epoch(_opened(request))
     try:
         if action == "pay_wrong_amount":
-            return _paid(request, pay(trade.id, amount_fen=_wrong_amount(request, trade), opened_at=opened), back)
+            return show_paid(request, pay(trade.id, amount_fen=_wrong_amount(request, trade), opened_at=opened), back)
         if action in {"pay", "pay_twice"}:
             payment = pay(trade.id, opened_at=opened)
             if action == "pay_twice":
                 pay(trade.id, again=True)
-            return _paid(request, payment, back)
+            return show_paid(request, payment, back)
     except CannotPay as refused:
         return render(request, "sandbox/refused.html", {"reason": REFUSALS[refused.reason], "back": back}, status=409)
     return HttpResponse(status=400)
@@ -117,9 +117,10 @@ def _told(request: HttpRequest, trade: Trade, text: str, back: str) -> HttpRespo
     return render(request, "sandbox/told.html", {"text": text, "back": back, "trade": trade})
 
 
-def _paid(request: HttpRequest, payment: Payment, back: str) -> HttpResponse:
+def show_paid(request: HttpRequest, payment: Payment, back: str) -> HttpResponse:
+    """The page after the payment, with the way back: Alipay's is signed."""
     trade = payment.trade
-    if trade.gateway == "alipay" and trade.return_url:
+    if trade.gateway == "alipay" and is_registered(trade.return_url):
         back = return_address(trade, payment)
     context = {
         "payment": payment,

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import httpx
@@ -44,9 +45,34 @@ class Carrier(Protocol):
 GATEWAYS: dict[str, Carrier] = {}
 CHORES: list[Callable[[], None]] = []  # other work that becomes due, done in every round
 
+
+class UnderWay:
+    """How many notices are in hands now."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        with self._lock:
+            self.count += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self.count -= 1
+
+
+_under_way = UnderWay()
 _bell = threading.Event()
 _thread: threading.Thread | None = None
 _start_lock = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _client() -> httpx.Client:
+    """One for all hands. Connections are not kept: a merchant who restarts must not cost a try."""
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.Client(trust_env=False, follow_redirects=False, limits=limits)
 
 
 def wake() -> None:
@@ -73,7 +99,9 @@ def _run() -> None:
             if not dials.get("courier_paused"):
                 for chore in CHORES:
                     chore()
-                for notice_id in lease_due_notices(limit=HANDS * 4):
+                # Never more than the hands can take: a row leased and left lying would be leased again.
+                for notice_id in lease_due_notices(limit=max(0, HANDS - _under_way.count)):
+                    _under_way.begin()
                     pool.submit(_send_safely, notice_id)
         except Exception:
             # The tables may not be there yet, or the disk full: go on trying.
@@ -91,6 +119,8 @@ def lease_due_notices(*, limit: int) -> list[int]:
         leased_until__lt=moment,
         since__lte=moment - F("wait_seconds") / speed - F("extra_seconds"),
     )
+    if limit == 0:
+        return []
     ids = list(due.order_by("since").values_list("id", flat=True)[:limit])
     if ids:
         Notice.objects.filter(id__in=ids).update(leased_until=moment + LEASE_SECONDS)
@@ -104,13 +134,15 @@ def _send_safely(notice_id: int) -> None:
         log.exception("notice could not be sent")
     finally:
         close_old_connections()
+        _under_way.end()
+        wake()
 
 
 def post(url: str, parcel: Parcel) -> tuple[int, bytes, str]:
     """Deliver; returns status (0: no answer), body and what went wrong."""
     try:
-        with httpx.Client(trust_env=False, follow_redirects=False, timeout=dials.number("notice_timeout_seconds")) as c:
-            answer = c.post(url, content=parcel.body, headers=parcel.headers)
+        timeout = dials.number("notice_timeout_seconds")
+        answer = _client().post(url, content=parcel.body, headers=parcel.headers, timeout=timeout)
         return answer.status_code, answer.content[:2000], ""
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as problem:
         return 0, b"", type(problem).__name__

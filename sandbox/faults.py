@@ -122,8 +122,16 @@ def mark_dropped(response: HttpResponse | StreamingHttpResponse) -> HttpResponse
 
 
 def cut_connection() -> HttpResponse | StreamingHttpResponse:
-    """No answer at all. The server, promised more bytes than it is given, closes the connection."""
-    response = HttpResponse(b"x", content_type="application/octet-stream")
+    """No answer: the server, promised bytes that never come, closes the connection under the client's hands.
+
+    At most the head of an answer gets out; that it does so every time is what the short sleep is for.
+    """
+
+    def nothing() -> Iterator[bytes]:
+        time.sleep(0.05)
+        yield from ()
+
+    response = StreamingHttpResponse(nothing(), status=502, content_type="application/octet-stream")
     response.headers["Content-Length"] = "4096"
     return mark_dropped(response)
 

@@ -70,6 +70,8 @@ def checked_params(request: HttpRequest) -> dict[str, str]:
     key = secret_keys.merchant_key("alipay_app")
     if not merchants.is_alipay_app(params["app_id"]) or key is None:
         raise invalid("isv.invalid-app-id", "无效的AppID参数")
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", params["timestamp"]):
+        raise invalid("isv.invalid-timestamp", "非法的时间戳参数")
     if params["sign_type"] != "RSA2":
         raise invalid("isv.invalid-signature-type", "无效的签名类型")
     if params["charset"].lower() != "utf-8":

@@ -38,7 +38,7 @@ def scan(request: HttpRequest) -> HttpResponse:
 
 def wallet(request: HttpRequest) -> HttpResponse:
     """Orders that a buyer has in hand and has not paid: what the browser left behind when it went back."""
-    opened = [trade for trade in _waiting() if trade.opened_at]
+    opened = [trade for trade in _waiting() if trade.opened_at or trade.product == "JSAPI"]
     return render(request, "sandbox/wallet.html", {"trades": opened})
 
 

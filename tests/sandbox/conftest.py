@@ -1,13 +1,18 @@
 """One sandbox for all tests of this folder, and a merchant's ear for notices."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
+from alipay import AliPay
+from alipay.utils import AliPayConfig
+from wechatpayv3 import WeChatPay, WeChatPayType
 
-from tests.sandbox.process import Merchant, Sandbox, free_port
+from tests.sandbox.process import APIV3_KEY, APP_ID, APPID, MCHID, Merchant, Sandbox, free_port
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +21,7 @@ def running_sandbox(tmp_path_factory) -> Iterator[Sandbox]:
     sandbox.prepare()
     sandbox.start()
     yield sandbox
-    sandbox.stop()
+    sandbox.end()
 
 
 @pytest.fixture
@@ -34,20 +39,71 @@ def merchant() -> Iterator[Merchant]:
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             answer = heard.answers[min(len(heard.received), len(heard.answers) - 1)]
-            status, text = answer() if callable(answer) else answer
             heard.received.append((dict(self.headers), body, time.monotonic()))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            status, text = answer() if callable(answer) else answer
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it had no patience
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
 
         def log_message(self, *arguments):
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Ear)
     heard.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield heard
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def new_wechat(merchant, tmp_path_factory):
+    """Makes SDK clients, pointed at a sandbox, with the certificate that stands in its exchange."""
+
+    def make(at):
+        home = tmp_path_factory.mktemp("certificates")
+        for path in (at.home / "exchange").glob("wechat_platform_*.crt.pem"):
+            (home / path.name).write_text(path.read_text())
+        made = WeChatPay(
+            wechatpay_type=WeChatPayType.NATIVE,
+            mchid=MCHID,
+            private_key=at.wechat_key,
+            cert_serial_no="444F4864EA9B34415D0A0A0A0A0A0A0A0A0A0A0A",
+            apiv3_key=APIV3_KEY,
+            appid=APPID,
+            notify_url=merchant.url,
+            cert_dir=str(home),
+            timeout=10,
+        )
+        made._core._gate_way = f"{at.url}/wechat"
+        return made
+
+    return make
+
+
+@pytest.fixture
+def wechat(sandbox, new_wechat):
+    return new_wechat(sandbox)
+
+
+@pytest.fixture
+def alipay(sandbox, merchant):
+    made = AliPay(
+        appid=APP_ID,
+        app_notify_url=merchant.url,
+        app_private_key_string=sandbox.alipay_key,
+        alipay_public_key_string=(sandbox.home / "exchange" / "alipay_platform.pub.pem").read_text(),
+        config=AliPayConfig(timeout=10),
+    )
+    made._gateway = f"{sandbox.url}/alipay/gateway.do"
+    return made
+
+
+@pytest.fixture
+def person(sandbox):
+    """A browser that follows redirects as browsers do."""
+    with httpx.Client(trust_env=False, follow_redirects=True, base_url=sandbox.url) as browser:
+        yield browser

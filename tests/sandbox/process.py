@@ -7,12 +7,15 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import httpx
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from wechatpayv3.utils import build_authorization, load_private_key
 
 ROOT = Path(__file__).resolve().parents[2]
 APIV3_KEY = "0123456789abcdef0123456789ABCDEF"
@@ -59,6 +62,7 @@ class Sandbox:
     alipay_key: str = ""
     process: subprocess.Popen | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
 
     @property
     def url(self) -> str:
@@ -95,7 +99,7 @@ class Sandbox:
 
     def is_alive(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/livez", trust_env=False).status_code == 200
+            return self.client.get(f"{self.url}/livez").status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -103,10 +107,14 @@ class Sandbox:
         os.killpg(self.process.pid, signal_number)
         self.process.wait(timeout=20)
 
+    def end(self) -> None:
+        self.client.close()
+        if self.process.poll() is None:
+            self.stop()
+
     def control(self, method: str, path: str, **kwargs):
         headers = {"X-Control-Token": CONTROL_TOKEN}
-        with httpx.Client(trust_env=False, timeout=30) as client:
-            answer = client.request(method, f"{self.url}/__control/{path}", headers=headers, **kwargs)
+        answer = self.client.request(method, f"{self.url}/__control/{path}", headers=headers, **kwargs)
         assert answer.status_code < 300, answer.text
         return answer.json() if answer.content else None
 
@@ -141,3 +149,61 @@ class Merchant:
 
 def as_json(text: str) -> dict:
     return json.loads(text)
+
+
+def new_no() -> str:
+    """A merchant's order number that nobody has used."""
+    return uuid.uuid4().hex[:26].upper()
+
+
+def order_by_wechat(client, order_no, amount_fen=40000, **values):
+    code, message = client.pay(
+        description="城乡居民基本医疗保险费", out_trade_no=order_no, amount={"total": amount_fen}, **values
+    )
+    return code, as_json(message)
+
+
+def page_pay(client, order_no, **values):
+    query = client.api_alipay_trade_page_pay(
+        subject="城乡居民基本养老保险费",
+        out_trade_no=order_no,
+        total_amount="400.00",
+        return_url="http://localhost:8000/return",
+        **values,
+    )
+    return f"{client._gateway}?{query}"
+
+
+def press(person, page, action, **form):
+    """What the button of that name does."""
+    token = page.text.split('action="/cashier/')[1].split('"')[0]
+    return person.post(f"/cashier/{token}", data={"action": action, **form})
+
+
+def form_of(body):
+    return dict(parse_qsl(body.decode()))
+
+
+def signed_get(sandbox, target, **headers):
+    """A request of the merchant, whose answer is looked at as it is."""
+    authorization = build_authorization(target, "GET", MCHID, "DEMO1", load_private_key(sandbox.wechat_key))
+    address = f"{sandbox.url}/wechat{target}"
+    return sandbox.client.get(address, headers={"Authorization": authorization, **headers})
+
+
+def state_of(client, order_no):
+    code, message = client.query(out_trade_no=order_no)
+    assert code == 200, message
+    return as_json(message)["trade_state"]
+
+
+def trade_of(sandbox, order_no):
+    return sandbox.control("GET", "trades", params={"order_no": order_no})["trades"][0]
+
+
+def paid(sandbox, wechat, order_no, **rule):
+    """An order that is paid while a rule waits for its notice."""
+    order_by_wechat(wechat, order_no)
+    if rule:
+        sandbox.rule(gateway="wechat", point="notice", order_no=order_no, **rule)
+    sandbox.pay(order_no)

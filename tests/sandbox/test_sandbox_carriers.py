@@ -36,8 +36,7 @@ def portal(sandbox):
             "X-Carrier-Timestamp": timestamp,
             "X-Carrier-Signature": hmac.new(token.encode(), text, hashlib.sha256).hexdigest(),
         }
-        with httpx.Client(trust_env=False, timeout=10) as client:
-            return client.request(method, sandbox.url + target, content=body, headers=headers)
+        return sandbox.client.request(method, sandbox.url + target, content=body, headers=headers)
 
     return call
 
