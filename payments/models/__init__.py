@@ -1,6 +1,7 @@
 """Everything that payments keeps."""
 
 from payments.models.declarations import Declaration, Draft, PeriodClaim
+from payments.models.diagnoses import Diagnosis
 from payments.models.money import Allocation, Discrepancy, Receipt
 from payments.models.orders import Channel, Notification, PayeeAccount, PayeeRoute, PaymentOrder
 from payments.models.policies import CollectionPolicy
@@ -10,6 +11,7 @@ __all__ = [
     "Channel",
     "CollectionPolicy",
     "Declaration",
+    "Diagnosis",
     "Discrepancy",
     "Draft",
     "Notification",
