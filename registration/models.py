@@ -111,7 +111,7 @@ class InsuredPerson(models.Model):
 class PersonDocument(models.Model):
     """A number under which an agency knows a person. `match_index` joins 15 and 18 digits."""
 
-    person = models.ForeignKey(InsuredPerson, models.PROTECT, related_name="documents")
+    person = models.ForeignKey(InsuredPerson, models.PROTECT, related_name="documents", db_constraint=False)
     document_type = models.CharField(max_length=3)
     match_index = models.BinaryField(max_length=32, unique=True)
     number_index = models.BinaryField(max_length=32, db_index=True)
@@ -122,8 +122,9 @@ class Registration(models.Model):
     """参保登记: one person, one insurance type, one place, as an agency says (RG-1).
 
     Name and number are what *that agency* holds, right or wrong: payers are matched against them
-    (ID-3) by (`number_index`, `name_folded`). Nothing looks registrations up by place, group or batch,
-    so a province's load does not pay for such indexes.
+    (ID-3) by (`number_index`, `name_folded`). Nothing looks registrations up by place, group or batch, so
+    a province's load pays for no such indexes; nor for foreign keys, whose checks row by row cost more than all
+    the rest. `guards.py` keeps what they would: nothing that a registration names can be deleted.
     """
 
     class Renewal(models.TextChoices):
@@ -133,12 +134,14 @@ class Registration(models.Model):
         EVERYONE = "everyone", _("需本人重新登记")
         COLLECTIVE = "collective", _("由原集体重新登记")
 
-    agency = models.ForeignKey(Agency, models.PROTECT, db_index=False)
+    agency = models.ForeignKey(Agency, models.PROTECT, db_index=False, db_constraint=False)
     agency_person_no = models.CharField(_("人员编号"), max_length=40)
-    insurance_type = models.ForeignKey(InsuranceType, models.PROTECT, db_index=False)
-    person = models.ForeignKey(InsuredPerson, models.PROTECT, related_name="registrations", db_index=False)
-    region = models.ForeignKey(Region, models.PROTECT, db_index=False)
-    group = models.ForeignKey(PopulationGroup, models.PROTECT, db_index=False)
+    insurance_type = models.ForeignKey(InsuranceType, models.PROTECT, db_index=False, db_constraint=False)
+    person = models.ForeignKey(
+        InsuredPerson, models.PROTECT, related_name="registrations", db_index=False, db_constraint=False
+    )
+    region = models.ForeignKey(Region, models.PROTECT, db_index=False, db_constraint=False)
+    group = models.ForeignKey(PopulationGroup, models.PROTECT, db_index=False, db_constraint=False)
     name = models.CharField(max_length=50)
     name_folded = models.CharField(max_length=50)
     document_type = models.CharField(max_length=3)
@@ -151,7 +154,7 @@ class Registration(models.Model):
     ended_on = models.DateField(null=True)
     version = models.BigIntegerField()
     line_digest = models.BinaryField(max_length=16, null=True)
-    batch = models.ForeignKey("FeedBatch", models.PROTECT, null=True, db_index=False)
+    batch = models.ForeignKey("FeedBatch", models.PROTECT, null=True, db_index=False, db_constraint=False)
     received_at = models.DateTimeField(default=clock.now)
 
     class Meta:
