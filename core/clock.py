@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+HOUR = timedelta(hours=1)
 
 
 def _real_now() -> datetime:

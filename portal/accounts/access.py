@@ -1,0 +1,115 @@
+"""Who may see a page: the one guard of residents' doors (fetch and authorise together).
+
+The list of addresses that need nobody is in `portal/public.py`; a house test compares.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from core import clock, ids
+from core.models import User
+from core.sealed import blind_index, seal, unseal
+from portal.models import KeptForm
+
+P = ParamSpec("P")
+WHO_COOKIE = "who"  # whose form may be given back after a log-out; signed, no proof of anything else
+WHO_AGE_S = 24 * 3600
+_KEPT_FIELD = "portal_keptform.fields_sealed"
+_NEXT_AGE_S = 3600
+_LONGEST_FORM = 20_000
+
+
+def payer_of(request: HttpRequest) -> User:
+    """The resident behind a guarded request."""
+    return cast(User, request.user)
+
+
+def is_resident(request: HttpRequest) -> bool:
+    """Whether a resident is logged in; staff are not residents."""
+    return request.user.is_authenticated and not payer_of(request).is_staff
+
+
+def resident_required(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """Let residents in; others log in first and come back to where they stood, with what they had filled in."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *arguments: P.args, **named: P.kwargs) -> HttpResponseBase:
+        if is_resident(request):
+            return view(request, *arguments, **named)
+        return to_login(request)
+
+    guarded.guarded_by = "resident"  # type: ignore[attr-defined]
+    return guarded
+
+
+def to_login(request: HttpRequest) -> HttpResponse:
+    """Keep a posted form (ID-6) and go to log-in with a signed way back."""
+    way_back = request.get_full_path() if request.method == "GET" else _kept_path(request)
+    signed = signing.dumps(way_back, salt="next")
+    return HttpResponseRedirect(f"{reverse('accounts:login')}?{_query(signed, request.method == 'POST')}")
+
+
+def _query(signed: str, kept: bool) -> str:
+    return f"next={signed}" + ("&kept=1" if kept else "")
+
+
+def way_back(signed: str) -> str:
+    """The address that a signed `next` names; home for anything else."""
+    try:
+        path = str(signing.loads(signed, salt="next", max_age=_NEXT_AGE_S))
+    except signing.BadSignature:
+        return "/"
+    return path if url_has_allowed_host_and_scheme(path, allowed_hosts=None) else "/"
+
+
+def _kept_path(request: HttpRequest) -> str:
+    token = keep_form(request)
+    return reverse("accounts:kept", args=[token]) if token else request.path
+
+
+def keep_form(request: HttpRequest) -> str:
+    """Seal a posted form away for an hour; '' where there is nothing worth keeping."""
+    fields = request.POST.copy()
+    fields.pop("csrfmiddlewaretoken", None)
+    text = fields.urlencode()
+    if not text or len(text) > _LONGEST_FORM:
+        return ""
+    token = ids.token()
+    KeptForm.objects.filter(kept_at__lt=clock.now() - clock.HOUR).delete()
+    KeptForm.objects.create(
+        token=token,
+        owner_id=_last_owner(request),
+        path=request.get_full_path()[:300],
+        fields_sealed=seal(text, field=_KEPT_FIELD, index=blind_index("name", token)),
+    )
+    return token
+
+
+def kept_fields(form: KeptForm) -> str:
+    """The kept form as it was sent, url-encoded."""
+    return unseal(form.fields_sealed, field=_KEPT_FIELD, index=blind_index("name", form.token))
+
+
+def _last_owner(request: HttpRequest) -> int | None:
+    """Who was logged in on this browser last."""
+    try:
+        said: Any = signing.loads(request.COOKIES.get(WHO_COOKIE, ""), salt="who", max_age=WHO_AGE_S)
+    except signing.BadSignature:
+        return None
+    return int(said) if User.objects.filter(pk=said).exists() else None
+
+
+def remember_owner(response: HttpResponseBase, user: User, *, is_https: bool) -> None:
+    """Note on the browser whose forms may be given back."""
+    response.set_cookie(
+        WHO_COOKIE, signing.dumps(user.pk, salt="who"), max_age=WHO_AGE_S, httponly=True, secure=is_https,
+        samesite="Lax",
+    )  # fmt: skip
