@@ -47,6 +47,13 @@ def merchant() -> Iterator[Merchant]:
                 self.end_headers()
                 self.wfile.write(text)
 
+        def do_GET(self):
+            text = b"<title>back</title>back"
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
         def log_message(self, *arguments):
             pass
 

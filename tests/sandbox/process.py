@@ -163,12 +163,12 @@ def order_by_wechat(client, order_no, amount_fen=40000, **values):
     return code, as_json(message)
 
 
-def page_pay(client, order_no, **values):
+def page_pay(client, order_no, return_url="http://localhost:8000/return", **values):
     query = client.api_alipay_trade_page_pay(
         subject="城乡居民基本养老保险费",
         out_trade_no=order_no,
         total_amount="400.00",
-        return_url="http://localhost:8000/return",
+        return_url=return_url,
         **values,
     )
     return f"{client._gateway}?{query}"
