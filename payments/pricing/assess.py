@@ -76,7 +76,7 @@ def _judge(facts: Facts, period: Period, moment: Moment, is_working_day: IsWorki
 
 def _judge_base(facts: Facts, period: Period, moment: Moment, is_working_day: IsWorkingDay) -> Judged:
     blockers = record_blockers(facts, period, moment[0])
-    if blockers or (period.policy is None and _assessed_for(facts, period)):
+    if blockers or _is_only_assessed(facts, period):
         return [], blockers
     blockers = enrolment_blockers(facts, period, moment[0])
     if not any(each.when is When.NEVER for each in blockers):
@@ -88,6 +88,12 @@ def _judge_base(facts: Facts, period: Period, moment: Moment, is_working_day: Is
         return [], blockers
     payable = regular_payable(facts, period, period.policy, moment[0])
     return ([payable], []) if payable else ([], [_unexplained(period)])
+
+
+def _is_only_assessed(facts: Facts, period: Period) -> bool:
+    """Whether a year is older than any policy and has an assessed amount: that is what can be paid of it."""
+    has_rules = newest_policy(facts, period.registration) is not None
+    return period.policy is None and has_rules and bool(_assessed_for(facts, period))
 
 
 def _without_needless(blockers: list[Blocker], assessed: list[AssessedFact]) -> list[Blocker]:
