@@ -11,6 +11,7 @@ from .child import Child, end_leftovers
 from .keys import DATA_KEYS, SERVER_PASSWORDS, ensure_keys
 from .places import CHECKOUT, Places
 from .postgres import Postgres
+from .prepared import Prepared
 from .processes import Addresses
 from .static_files import StaticFiles
 from .trouble import Trouble
@@ -69,22 +70,37 @@ class Stack:
         self.start("valkey")
 
     def _set_up(self) -> None:
-        """Both migrations side by side, static files where they changed, then the demo's data."""
+        """Tables, static files and the demo's data, one after the other; where nothing changed, all at once."""
+        prepared = Prepared(
+            self.places.run / "prepared",
+            checkout=CHECKOUT,
+            database_url=self.database_url,
+            sandbox_database=self.places.sandbox / "sandbox.sqlite3",
+        )
+        if prepared.is_current() and StaticFiles(CHECKOUT).are_current():
+            for name in PROCESSES:
+                self._launch(name)
+            self._wait_for_sandbox()
+        else:
+            self._migrate_and_collect()
+            self.start("sandbox")  # lays its public keys down, and takes the demo's text messages
+        # the sandbox's carrier and wallets know the same people
+        demo = {**self.environment(), "SANDBOX_DATA": str(self.places.sandbox)}
+        self._finish(self._step("load_demo", processes.python(*processes.LOAD_DEMO), demo, speaks=True))
+        prepared.remember()
+
+    def _migrate_and_collect(self) -> None:
         steps = [
             self._step("sandbox-migrate", processes.python(*processes.SANDBOX_MIGRATE), self.sandbox_environment()),
             self._step("migrate", processes.python(*processes.MIGRATE), self.environment()),
         ]
         static = StaticFiles(CHECKOUT)
-        fingerprint = ""
+        fingerprint = static.fingerprint()
         if not static.are_current():
-            fingerprint = static.fingerprint()
             collect = processes.python(*processes.COLLECT_STATIC)
             steps.append(self._step("collectstatic", collect, self.environment()))
         self._finish(*steps)
-        if fingerprint:
-            static.remember(fingerprint)
-        self.start("sandbox")  # lays its public keys down, and takes the demo's text messages
-        self._finish(self._step("load_demo", processes.python(*processes.LOAD_DEMO), self.environment(), speaks=True))
+        static.remember(fingerprint)
 
     def _step(self, name: str, command: list[str], environment: Mapping[str, str], *, speaks: bool = False) -> Child:
         child = self._child(name, command, environment, speaks=speaks)
@@ -148,10 +164,13 @@ class Stack:
         elif name == "valkey":
             self._start_valkey()
         else:
-            child = self.children[name] = self._new_process(name)
-            child.start()
+            self._launch(name)
             if name == "sandbox":
-                self._wait_for(child, self.addresses.sandbox_port, "/livez")
+                self._wait_for_sandbox()
+
+    def _launch(self, name: str) -> None:
+        child = self.children[name] = self._new_process(name)
+        child.start()
 
     def _start_postgres(self) -> None:
         if self.postgres:
@@ -169,16 +188,17 @@ class Stack:
         child.start()
         valkey.wait_until_answers(self.valkey_socket, still_runs=child.alive, log=child.log)
 
-    def _wait_for(self, child: Child, port: int, path: str) -> None:
+    def _wait_for_sandbox(self) -> None:
+        child = self.children["sandbox"]
         limit = time.monotonic() + READY_SECONDS
         while time.monotonic() < limit:
-            status, _body = outside.ask(port, path)
-            if status:
+            status, _body = outside.ask(self.addresses.sandbox_port, "/livez")
+            if status == 200:
                 return
             if not child.alive():
-                raise Trouble(f"{child.name} does not start: {last_words(child.log)} (all of it: {child.log})")
+                raise Trouble(f"The sandbox does not start: {last_words(child.log)} (all of it: {child.log})")
             time.sleep(0.05)
-        raise Trouble(f"{child.name} did not answer within {READY_SECONDS} seconds; see {child.log}.")
+        raise Trouble(f"The sandbox did not answer within {READY_SECONDS} seconds; see {child.log}.")
 
     def start_processes(self) -> None:
         """What serves people: web, worker, beat (the sandbox runs since the preparation)."""
