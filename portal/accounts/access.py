@@ -5,7 +5,7 @@ The list of addresses that need nobody is in `portal/public.py`; a house test co
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, TypeVar, cast
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -17,7 +17,7 @@ from core.models import User
 from core.sealed import blind_index, seal, unseal
 from portal.models import KeptForm
 
-P = ParamSpec("P")
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 WHO_COOKIE = "who"  # whose form may be given back after a log-out; signed, no proof of anything else
 WHO_AGE_S = 24 * 3600
 _KEPT_FIELD = "portal_keptform.fields_sealed"
@@ -35,19 +35,17 @@ def is_resident(request: HttpRequest) -> bool:
     return request.user.is_authenticated and not payer_of(request).is_staff
 
 
-def resident_required(
-    view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+def resident_required(view: View) -> View:
     """Let residents in; others log in first and come back to where they stood, with what they had filled in."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *arguments: P.args, **named: P.kwargs) -> HttpResponseBase:
+    def guarded(request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponseBase:
         if is_resident(request):
             return view(request, *arguments, **named)
         return to_login(request)
 
     guarded.guarded_by = "resident"  # type: ignore[attr-defined]
-    return guarded
+    return cast(View, guarded)
 
 
 def to_login(request: HttpRequest) -> HttpResponse:
