@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from payments.policies.changes import Change, diff_terms
 from payments.policies.demo_year import derive_demo_rows
 from payments.policies.invalid import TermsInvalid
+from payments.policies.listing import document
 from payments.policies.reading import dump_terms, parse_terms
 from payments.policies.sources import PolicyRow, read_minima, read_policies
 from payments.policies.terms import LEGAL_NOTE, PolicyTerms, Tier, lookup_chain
@@ -389,3 +390,8 @@ def test_what_is_open_tomorrow_is_there_today(on: date) -> None:
 
     tomorrow = on + timedelta(days=1)
     assert open_ones(demo_on(on), tomorrow) == open_ones(demo_on(tomorrow), tomorrow)
+
+
+def test_the_page_of_policies_says_what_the_files_say() -> None:
+    page = Path(__file__).parents[2] / "docs" / "policies.md"
+    assert page.read_text(encoding="utf-8") == document(read_policies(), read_minima()), "run manage.py list_policies"
