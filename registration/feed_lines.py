@@ -92,8 +92,9 @@ class LineReader:
     def _entry(self, record: Mapping[str, Any]) -> Entry:
         if not record.keys() <= _KNOWN:
             raise LineRejected("unknown_field")
-        if missing := [name for name in REQUIRED if record.get(name) in (None, "")]:
-            raise LineRejected("field_missing", missing[0])
+        for name in REQUIRED:
+            if not record.get(name):
+                raise LineRejected("field_missing", name)
         insurance_type, region, group = self._codes(record)
         person_no = _text(record, "person_no", _PERSON_NO_MAX)
         name, name_folded = _name(record["name"])
@@ -110,9 +111,10 @@ class LineReader:
         registered_on, ended_on = _date(record, "registered_on"), _date(record, "ended_on")
         if registered_on and ended_on and ended_on < registered_on:
             raise LineRejected("ended_before_registered", "ended_on")
+        number = document.number
         return Entry(
-            person_no, insurance_type, region, group, name, name_folded, document.type.value, document.number,
-            identity.match_number(document), version, coverage_year, renewal,
+            person_no, insurance_type, region, group, name, name_folded, record["document_type"], number,
+            number if len(number) == 18 else identity.match_number(document), version, coverage_year, renewal,
             _text(record, "registering_body", _BODY_MAX), registered_on, ended_on,
             document.birth_on or _birth(record, self.today), _sex(record, document),
         )  # fmt: skip
@@ -139,7 +141,7 @@ class LineReader:
             raise LineRejected("field_not_text", "document_no")
         # A number that is only questioned is taken: a few people are held under a wrong one (ID-2).
         document = identity.parse(_DOCUMENT_TYPES[kind], number, self.today)
-        if document.refusals:
+        if document.problems and document.refusals:
             raise LineRejected("document_no_invalid", document.refusals[0].value)
         return document
 

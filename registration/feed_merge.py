@@ -234,7 +234,7 @@ class Merged:
 def make_tables() -> None:
     """The temporary tables that COPY fills; they go with the transaction."""
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '128MB'")
+        cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL default_statistics_target = 10")
         cursor.execute(_TABLES)
 
 

@@ -6,7 +6,6 @@ Needs no database and no settings, so that it runs in helper processes (`feed_cr
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
 
 from core.sealed import Sealer
 from registration.feed_format import Chunk
@@ -129,24 +128,23 @@ class ChunkConverter:
         for head, entry, index, number_sealed, document_sealed in zip(
             heads, entries, indexes, sealed, documents, strict=True
         ):
+            (person_no, insurance_type, region, group, name, name_folded, document_type, number, match_number,
+             version, coverage_year, renewal, body, registered_on, ended_on, birth_on, sex) = entry  # fmt: skip
             index_hex = index.hex()
-            if entry.match_number is entry.number or entry.match_number == entry.number:
-                match_hex = index_hex
-            else:
-                match_hex = sealer.blind_index("number", entry.match_number).hex()
+            same = match_number is number or match_number == number
+            match_hex = index_hex if same else sealer.blind_index("number", match_number).hex()
+            texts = f"{person_no}\t{insurance_type}\t{region}\t{group}\t{name}\t{name_folded}"
             yield (
-                f"{head}\t{_plain(entry.person_no)}\t{entry.insurance_type}\t{entry.region}\t{entry.group}"
-                f"\t{_plain(entry.name)}\t{_plain(entry.name_folded)}\t{entry.document_type}"
-                f"\t\\\\x{index_hex}\t\\\\x{match_hex}\t{number_sealed}\t{document_sealed}\t{entry.version}"
-                f"\t{_null(entry.coverage_year)}\t{entry.renewal}\t{_plain(entry.registering_body)}"
-                f"\t{_null(entry.registered_on)}\t{_null(entry.ended_on)}\t{_null(entry.birth_on)}\t{entry.sex}\n"
+                f"{head}\t{_plain(texts)}\t{document_type}\t\\\\x{index_hex}\t\\\\x{match_hex}\t{number_sealed}"
+                f"\t{document_sealed}\t{version}\t{coverage_year or NULL}\t{renewal}\t{_plain(body)}"
+                f"\t{registered_on or NULL}\t{ended_on or NULL}\t{birth_on or NULL}\t{sex}\n"
             )
+
+
+NULL = "\\N"
 
 
 def _plain(text: str) -> str:
     """Text for COPY: the reader lets no control character through, so only the backslash is left to write."""
     return text.replace("\\", "\\\\") if "\\" in text else text
 
-
-def _null(value: int | date | None) -> str:
-    return "\\N" if value is None else str(value)

@@ -109,12 +109,12 @@ class InsuredPerson(models.Model):
 
 
 class PersonDocument(models.Model):
-    """A number under which an agency knows a person. `match_index` joins 15 and 18 digits."""
+    """A number under which an agency knows a person, found by `match_index`, which joins 15 and 18 digits."""
 
     person = models.ForeignKey(InsuredPerson, models.PROTECT, related_name="documents", db_constraint=False)
     document_type = models.CharField(max_length=3)
     match_index = models.BinaryField(max_length=32, unique=True)
-    number_index = models.BinaryField(max_length=32, db_index=True)
+    number_index = models.BinaryField(max_length=32)  # of the number as the agency writes it; opens the seal
     number_sealed = models.TextField()
 
 
