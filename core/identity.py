@@ -6,11 +6,10 @@ it, because numbers keep the division that issued them, also after that division
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from operator import mul
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -104,8 +103,7 @@ class Gravity(StrEnum):
 _ASKED = frozenset({Problem.CHECKSUM, Problem.AGE_OVER_120, Problem.PATTERN_UNUSUAL})
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One identity document as typed, put right (ID-1) and read. Nothing here is looked up anywhere."""
 
     type: DocumentType
@@ -278,8 +276,9 @@ def _dated(
 
 
 def _date_or_none(yyyymmdd: str) -> date | None:
+    """Takes eight ASCII digits."""
     try:
-        return date(int(yyyymmdd[:4]), int(yyyymmdd[4:6]), int(yyyymmdd[6:8]))
+        return date.fromisoformat(yyyymmdd)
     except ValueError:
         return None
 
@@ -320,6 +319,7 @@ def problem_text(document: Document, problem: Problem) -> str:
 
 # Middle dots as keyboards and old registers write them; a full stop counts only between Han characters.
 _DOTS = str.maketrans(dict.fromkeys("·•‧∙⋅・᛫●⸱", "·"))
+_PLAIN_HAN = re.compile("[\u4e00-\u9fff]+")  # nearly every name, and nothing in it to be put right
 _HAN = "[\u3400-\u9fff\U00020000-\U0003ffff]"
 _STOP_BETWEEN_HAN = re.compile(f"(?<={_HAN})[.。](?={_HAN})")
 _FOLDED_AWAY = re.compile(r"[\s·\ufe00-\ufe0f\U000e0100-\U000e01ef]+")  # blanks, dots, variation selectors
@@ -330,11 +330,15 @@ def normalise_name(text: str) -> str:
 
     Rare characters, those of private-use areas included, and blanks inside foreign names are kept.
     """
+    if _PLAIN_HAN.fullmatch(text):
+        return text
     return _STOP_BETWEEN_HAN.sub("·", _without(_HIDDEN_CATEGORIES, text).translate(_DOTS)).strip()
 
 
 def fold_name(text: str) -> str:
     """The form under which two names are compared: neither blanks, dots nor case tell people apart (ID-1)."""
+    if _PLAIN_HAN.fullmatch(text):
+        return text
     return _without(_HIDDEN_CATEGORIES, _FOLDED_AWAY.sub("", normalise_name(text)).casefold())
 
 
@@ -342,7 +346,7 @@ def is_name(text: str) -> bool:
     """Whether a normalised name can be one: 2 to 50 characters, at least one of them a letter or private-use."""
     if not NAME_CHARACTERS_MIN <= len(text) <= NAME_CHARACTERS_MAX:
         return False
-    return any(c.isalpha() or unicodedata.category(c) == "Co" for c in text)
+    return bool(_PLAIN_HAN.fullmatch(text)) or any(c.isalpha() or unicodedata.category(c) == "Co" for c in text)
 
 
 def mask_name(name: str) -> str:

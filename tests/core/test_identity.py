@@ -98,6 +98,7 @@ def test_older_foreign_resident_card_stays_valid():
     ],
 )
 def test_ways_of_typing_the_same_number_are_folded(number):
+    """ID-1"""
     document = parse(ID, number, TODAY)
     assert document.number == "11010519491231002X"
     assert document.checksum_ok is True
