@@ -7,7 +7,7 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 
-from sandbox import clock, dials, events, faults
+from sandbox import clock, dials, events, faults, writes
 from sandbox.alipay.notices import return_address
 from sandbox.models import Payment, Trade
 from sandbox.payments import CannotPay, new_transaction_no, pay, pay_later
@@ -32,9 +32,10 @@ def open_trade(trade: Trade) -> Trade:
     """A buyer has the order in hand: from now on Alipay knows the trade."""
     if trade.opened_at is None:
         moment = clock.now()
-        Trade.objects.filter(id=trade.id, opened_at=None).update(
-            opened_at=moment, transaction_no=new_transaction_no(trade.gateway, moment)
-        )
+        with writes.alone():
+            Trade.objects.filter(id=trade.id, opened_at=None).update(
+                opened_at=moment, transaction_no=new_transaction_no(trade.gateway, moment)
+            )
         trade.refresh_from_db()
     return trade
 

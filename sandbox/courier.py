@@ -16,7 +16,7 @@ import httpx
 from django.db import close_old_connections, connection
 from django.db.models import F
 
-from sandbox import clock, dials, events, faults
+from sandbox import clock, dials, events, faults, writes
 from sandbox.models import Notice, Payment, Trade
 
 log = logging.getLogger("sandbox.courier")
@@ -96,9 +96,9 @@ def _run() -> None:
             if fresh:
                 Notice.objects.filter(state=Notice.WAITING).update(leased_until=0)
                 fresh = False
+            for chore in CHORES:
+                chore()
             if not dials.get("courier_paused"):
-                for chore in CHORES:
-                    chore()
                 # Never more than the hands can take: a row leased and left lying would be leased again.
                 for notice_id in lease_due_notices(limit=max(0, HANDS - _under_way.count)):
                     _under_way.begin()
@@ -123,7 +123,8 @@ def lease_due_notices(*, limit: int) -> list[int]:
         return []
     ids = list(due.order_by("since").values_list("id", flat=True)[:limit])
     if ids:
-        Notice.objects.filter(id__in=ids).update(leased_until=moment + LEASE_SECONDS)
+        with writes.alone():
+            Notice.objects.filter(id__in=ids).update(leased_until=moment + LEASE_SECONDS)
     return ids
 
 
@@ -177,7 +178,8 @@ def send(notice: Notice) -> dict[str, object]:
         values["state"] = Notice.GIVEN_UP
     else:
         values["wait_seconds"] = carrier.TIMETABLE[tries - 1]
-    Notice.objects.filter(id=notice.id).update(**values)
+    with writes.alone():
+        Notice.objects.filter(id=notice.id).update(**values)
     detail: dict[str, object] = {
         "notice_id": notice.notice_id,
         "try": tries,

@@ -1,14 +1,22 @@
-"""The event log: every request from outside and every notice sent, so that tests can ask what really happened."""
+"""The event log: every request from outside and every notice sent, so that tests can ask what really happened.
 
+Events are written in bundles a moment later; whoever reads them through ``latest`` gets all that happened before.
+"""
+
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from sandbox import clock
+from sandbox import clock, writes
 from sandbox.models import Event
 
 KEPT = 50_000  # events; older ones go
+
+_waiting: list[Event] = []
+_handover = threading.Lock()
 
 
 @dataclass
@@ -22,11 +30,27 @@ class Note:
     private: bool = False  # bodies that name people are not kept
 
 
-def record(kind: str, **values: object) -> Event:
-    event = Event.objects.create(at=clock.now(), kind=kind, **values)
-    if event.id % 1000 == 0:
-        Event.objects.filter(id__lte=event.id - KEPT).delete()
-    return event
+def record(kind: str, **values: object) -> None:
+    event = Event(at=clock.now(), kind=kind, **values)
+    with _handover:
+        _waiting.append(event)
+
+
+def write() -> None:
+    """Write what has gathered, in the order in which it happened."""
+    with writes.alone():
+        with _handover:
+            bundle = _waiting[:]
+            _waiting.clear()
+        if bundle:
+            Event.objects.bulk_create(bundle, batch_size=500)
+            newest = Event.objects.order_by("-id").values_list("id", flat=True)[0]
+            Event.objects.filter(id__lte=newest - KEPT).delete()
+
+
+def latest() -> "QuerySet[Event]":
+    write()
+    return Event.objects.all()
 
 
 def note(request: HttpRequest, note: Note) -> None:

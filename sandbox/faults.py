@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from django.db import transaction
 from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
-from sandbox import dials
+from sandbox import dials, writes
 from sandbox.models import Rule
 
 # Where faults strike → what can strike there. The control door refuses anything else.
@@ -78,6 +77,11 @@ def _chance(rule: Rule, order_no: str) -> bool:
     return drawn < rule.probability
 
 
+def _use_up(rule: Rule) -> bool:
+    with writes.alone():
+        return bool(Rule.objects.filter(id=rule.id, times__gt=0).update(times=F("times") - 1))
+
+
 def take(gateway: str, point: str, *, order_no: str = "", amount_fen: int | None = None, phone: str = "") -> Faults:
     """The faults that strike here now; rules with a number of times are used up by it."""
     query = Q(gateway__in=["", gateway], point__in=["", point], order_no__in=["", order_no], phone__in=["", phone])
@@ -89,7 +93,7 @@ def take(gateway: str, point: str, *, order_no: str = "", amount_fen: int | None
             continue
         if not _chance(rule, order_no):
             continue
-        if rule.times is not None and not Rule.objects.filter(id=rule.id, times__gt=0).update(times=F("times") - 1):
+        if rule.times is not None and not _use_up(rule):
             continue  # another request was faster
         struck.append(Fault(rule.fault, rule.params))
     return Faults(struck)
@@ -109,7 +113,7 @@ def add(values: dict[str, object]) -> Rule:
         raise ValueError(f"{fault!r} cannot happen at {point or 'any point'}; possible: {', '.join(sorted(possible))}")
     if values.get("times") is not None and int(str(values["times"])) < 1:
         raise ValueError("times must be 1 or more, or left out")
-    with transaction.atomic():
+    with writes.alone():
         return Rule.objects.create(**values)
 
 

@@ -6,11 +6,10 @@ import re
 import secrets
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 
-from sandbox import clock, events, faults, merchants, payments, secret_keys
+from sandbox import clock, events, faults, merchants, payments, secret_keys, writes
 from sandbox.alipay import wire
 from sandbox.alipay.notices import spoil
 from sandbox.faults import Faults
@@ -183,7 +182,7 @@ def _ordered(params: dict[str, str], content: dict[str, object]) -> Trade:
 
 def _place(ordered: Trade) -> Trade:
     """Keep the order, or find it: the same number may come again with the same words until it is paid or closed."""
-    with transaction.atomic():
+    with writes.alone():
         trade = Trade.objects.filter(gateway="alipay", merchant=ordered.merchant, order_no=ordered.order_no).first()
         if trade is None:
             if ordered.is_expired(clock.now()):
@@ -273,7 +272,7 @@ def query(trade: Trade, struck: Faults) -> dict[str, object]:
 def close(trade: Trade, struck: Faults) -> dict[str, object]:
     if "not_found" in struck:
         raise NOT_EXIST
-    with transaction.atomic():
+    with writes.alone():
         trade.refresh_from_db()
         if trade.payments.exists():
             raise business("ACQ.TRADE_HAS_SUCCESS", "交易已被支付")
@@ -287,7 +286,7 @@ def close(trade: Trade, struck: Faults) -> dict[str, object]:
 def cancel(trade: Trade, struck: Faults) -> dict[str, object]:
     """Undo an unknown outcome: what is unpaid is closed, what is paid goes back to the buyer whole."""
     moment = clock.now()
-    with transaction.atomic():
+    with writes.alone():
         paid = Payment.objects.filter(trade=trade, returned_at=None).update(returned_at=moment)
         Trade.objects.filter(id=trade.id, closed_at=None).update(closed_at=moment)
     return {**_names(trade, trade.first_payment()), "retry_flag": "N", "action": "refund" if paid else "close"}

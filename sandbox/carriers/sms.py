@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from sandbox import clock
+from sandbox import clock, writes
 from sandbox.carriers.signed import Declined, body_of, door, phone_in_body, text_of
 from sandbox.faults import Faults
 from sandbox.models import Message
@@ -29,16 +29,17 @@ def messages(request: HttpRequest, struck: Faults) -> HttpResponse:
         raise Declined(422, "REFUSED", "该号码不能接收短信")
     number = str(content.get("message_no") or secrets.token_hex(16))[:64]
     moment, late = clock.now(), struck.get("delay")
-    message, is_new = Message.objects.get_or_create(
-        message_no=number,
-        defaults={
-            "phone": phone,
-            "text": text,
-            "received_at": moment,
-            "arrives_at": moment + timedelta(seconds=late.number("seconds", 60) if late else 0),
-            "lost": "lose" in struck,
-        },
-    )
+    with writes.alone():
+        message, is_new = Message.objects.get_or_create(
+            message_no=number,
+            defaults={
+                "phone": phone,
+                "text": text,
+                "received_at": moment,
+                "arrives_at": moment + timedelta(seconds=late.number("seconds", 60) if late else 0),
+                "lost": "lose" in struck,
+            },
+        )
     if not is_new and (message.phone, message.text) != (phone, text):
         raise Declined(409, "NUMBER_USED", "同一message_no的内容不一致")
     return JsonResponse({"message_no": message.message_no}, status=201 if is_new else 200)

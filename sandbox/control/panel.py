@@ -5,9 +5,9 @@ import json
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
-from sandbox import cashier, courier, dials, faults, payments, secret_keys
+from sandbox import cashier, courier, dials, events, faults, payments, secret_keys
 from sandbox.control.views import COOKIE, LOOPBACK, find_trade, is_tester
-from sandbox.models import Event, Rule, Trade
+from sandbox.models import Rule, Trade
 
 PAGE = "/__control/"
 
@@ -38,7 +38,7 @@ def _context() -> dict[str, object]:
         "catalogue": [(point, sorted(names)) for point, names in sorted(faults.CATALOGUE.items())],
         "dials": [(name, json.dumps(value)) for name, value in dials.everything().items()],
         "trades": Trade.objects.order_by("-id").prefetch_related("payments", "notices")[:20],
-        "events": Event.objects.order_by("-id")[:40],
+        "events": events.latest().order_by("-id")[:40],
         "keys": secret_keys.platform(),
         "stages": secret_keys.STAGES,
     }

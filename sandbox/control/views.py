@@ -12,6 +12,7 @@ from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from sandbox import cashier, clock, courier, dials, faults, payments, secret_keys
+from sandbox import events as event_log
 from sandbox.models import Dial, Event, Notice, Payment, Rule, Trade
 
 View = Callable[..., HttpResponse]
@@ -222,7 +223,7 @@ def keys(request: HttpRequest) -> HttpResponse:
 @tester_only
 def events(request: HttpRequest) -> HttpResponse:
     """?since=<id>, kind, gateway, point, order_no; oldest first, at most 1000."""
-    chosen = Event.objects.order_by("id").filter(id__gt=int(request.GET.get("since", "0")))
+    chosen = event_log.latest().order_by("id").filter(id__gt=int(request.GET.get("since", "0")))
     for name in ("kind", "gateway", "point", "order_no"):
         if request.GET.get(name):
             chosen = chosen.filter(**{name: request.GET[name]})

@@ -5,11 +5,10 @@ import secrets
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 
-from sandbox import cashier, clock
+from sandbox import cashier, clock, writes
 from sandbox.carriers.people import Person, population
 from sandbox.carriers.signed import Declined, body_of, door, text_of
 from sandbox.faults import Faults
@@ -73,7 +72,7 @@ def token(request: HttpRequest, struck: Faults) -> HttpResponse:
     if request.method != "POST":
         raise Declined(405, "BAD_REQUEST", "只接受POST")
     content = body_of(request)
-    with transaction.atomic():
+    with writes.alone():
         row = LoginCode.objects.filter(code=text_of(content, "code")).first()
         good = row is not None and row.used_at is None and row.client_id == text_of(content, "client_id")
         if row is None or not good or "refuse" in struck:

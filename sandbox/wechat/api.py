@@ -9,10 +9,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
-from sandbox import clock, dials, events, faults, merchants, payments, secret_keys
+from sandbox import clock, dials, events, faults, merchants, payments, secret_keys, writes
 from sandbox.faults import Faults
 from sandbox.models import Trade
 from sandbox.wechat import signing, wire
@@ -199,7 +198,7 @@ def _ordered(content: dict[str, object], mchid: str, product: str) -> Trade:
 
 def _place(ordered: Trade) -> Trade:
     """Save the trade, or find the one that the same words made before."""
-    with transaction.atomic():
+    with writes.alone():
         trade = Trade.objects.filter(gateway="wechat", merchant=ordered.merchant, order_no=ordered.order_no).first()
         if trade is None:
             ordered.save()
@@ -299,7 +298,7 @@ def close(request: HttpRequest, order_no: str) -> Answer:
         trade = _known(mchid, order_no)
         if "not_found" in struck:
             raise Rejected(404, "ORDER_NOT_EXIST", "订单不存在")
-        with transaction.atomic():
+        with writes.alone():
             trade.refresh_from_db()
             if trade.payments.exists():
                 raise Rejected(400, "ORDERPAID", "该订单已支付，不能关单")
