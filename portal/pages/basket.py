@@ -73,7 +73,7 @@ class PersonLines:
         return "、".join(dict.fromkeys(line.payable.region_name for line in self.lines if line.payable))
 
     @property
-    def payees(self) -> str:
+    def payee_names(self) -> str:
         return "、".join(dict.fromkeys(line.payee.name for line in self.lines if line.payee))
 
 

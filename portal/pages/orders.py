@@ -149,6 +149,24 @@ def _again(request: HttpRequest, order: PaymentOrder) -> HttpResponseRedirect:
 
 
 @dataclass
+class PaidLine:
+    """One line of a paid order; not paid itself where its period had been taken meanwhile."""
+
+    what: str
+    amount_fen: int
+    is_paid: bool
+
+
+@dataclass
+class PaidPerson:
+    """One person of a paid order."""
+
+    label: str
+    amount_fen: int
+    lines: list[PaidLine]
+
+
+@dataclass
 class After:
     """接下来 for the people of one place: the same dates are said once."""
 
@@ -158,21 +176,24 @@ class After:
 
 def _paid(request: HttpRequest, order: PaymentOrder) -> HttpResponse:
     summary = summary_of(order)
-    rows = [row for person in summary.people for row in person.lines]
     left = PaymentOrder.objects.filter(checkout_no=order.checkout_no, payer=order.payer).exclude(status="paid")
-    after = _after(summary)
     context = {
         "order": order,
         "summary": summary,
         "label": devices.gateway_label(order.gateway),
         "paid_at": figures.moment(order.paid_at) if order.paid_at else "",
         "paid_on": figures.short_date(clock.business_date(order.paid_at)) if order.paid_at else "",
-        "after": after,
-        "lines": {row.pk: line_label(row) for row in rows},
+        "after": _after(summary),
+        "people": [_paid_person(person) for person in summary.people],
         "held": _held(order),
-        "next_order": left.order_by("pk").first(),
+        "next_order": left.select_related("payee").order_by("pk").first(),
     }
     return render(request, "pages/paid.html", context)
+
+
+def _paid_person(person: OrderPerson) -> PaidPerson:
+    lines = [PaidLine(line_label(row), row.amount_fen, row.status in ("paid", "refunded")) for row in person.lines]
+    return PaidPerson(person.label, sum(line.amount_fen for line in lines if line.is_paid), lines)
 
 
 def _after(summary: OrderSummary) -> list[After]:

@@ -15,10 +15,10 @@ from payments.diagnoses import Answer, answer_of, diagnose
 from payments.drafts import Choice
 from payments.models import Declaration, Diagnosis
 from payments.pricing import BASE, Blocker, CheckState
-from payments.words import BlockerWords, figures, names
+from payments.words import BlockerWords, CheckWords, figures, names
 from portal.accounts.access import resident_required
 from portal.pages.standing import ShownPerson, Standing, payer_of, shown, standing_of, what_label
-from portal.pages.steps import people_url
+from portal.pages.steps import people_url, why_url
 from registration.models import InsuranceType
 
 STATED_DAYS = 90  # a registration older than this has long arrived, or never will
@@ -140,8 +140,8 @@ def _page(request: HttpRequest, answer: Answer) -> HttpResponse:
         "others": _others(assessment.blockers),
         "action": _action(headline, said, choice) if headline and said else None,
         "cancel_no": _cancellable(headline),
-        "checks": [words.check_words(check) for check in assessment.checks],
-        "tags": {CheckState.DONE: "done", CheckState.ACTION: "stop", CheckState.UNKNOWN: "none"},
+        "checks": [_check(words.check_words(check)) for check in assessment.checks],
+        "ask_url": why_url(choice),
         "code": f"{asked.code[:2]} {asked.code[2:4]} {asked.code[4:]}",
         "prompts": words.other_prompts(),
         "asks_registered_on": headline is not None and headline.code in ("C3", "C4", "C5"),
@@ -153,6 +153,12 @@ def _page(request: HttpRequest, answer: Answer) -> HttpResponse:
         "after": _after(headline),
     }
     return render(request, "pages/why.html", context)
+
+
+def _check(check: CheckWords) -> tuple[CheckWords, str]:
+    """A line of 我们核对了这些 with the shape of its tag."""
+    tags = {CheckState.DONE: "done", CheckState.ACTION: "stop", CheckState.UNKNOWN: "half"}
+    return check, tags[check.kind]
 
 
 def _others(blockers: tuple[Blocker, ...]) -> list[BlockerWords]:
@@ -178,7 +184,7 @@ def _action(blocker: Blocker, said: BlockerWords, choice: Choice) -> Action | No
     if said.action_code == "pay_needed":
         return Action(said.action, reverse("pages:start"))
     if said.action_code == "retype":
-        return Action(said.action, reverse("pages:mine"))
+        return Action(said.action, reverse("pages:me"))
     if said.action_code in ("call", "refund"):
         return Action(_("打电话问12366"), "tel:12366")
     return None
