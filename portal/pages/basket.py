@@ -18,10 +18,10 @@ from payments.models import PayeeAccount
 from payments.policies.terms import TierChange
 from payments.pricing import Line, NotOffered, Payable, Warn, price
 from payments.words import names
-from portal.accounts.access import resident_required
+from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
 from portal.pages.paying import go_to_cashier, method_url
-from portal.pages.standing import ShownPerson, Standing, payer_of, standing_of, what_label
+from portal.pages.standing import ShownPerson, Standing, standing_of, what_label
 from portal.pages.steps import choice_url, is_fixed, people_url, why_url
 from portal.pages.tiers import month_label
 

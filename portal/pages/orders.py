@@ -19,10 +19,9 @@ from payments.order_checks import cancel_order, refresh_for_payer
 from payments.orders import clears_by
 from payments.policies.in_force import terms_of
 from payments.words import NextStep, figures
-from portal.accounts.access import resident_required
+from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
 from portal.pages.paying import OrderPerson, OrderSummary, line_label, method_url, order_of, summary_of
-from portal.pages.standing import payer_of
 
 UNKNOWN = ("submitting", "awaiting")
 

@@ -19,9 +19,9 @@ from payments.models import Declaration, PaymentOrder
 from payments.orders import start_payment
 from payments.policies.in_force import terms_of
 from payments.words import figures
-from portal.accounts.access import resident_required
+from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
-from portal.pages.standing import payer_of, what_label
+from portal.pages.standing import what_label
 from registration.models import FamilyMember
 
 

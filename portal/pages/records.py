@@ -20,9 +20,9 @@ from payments.policies.terms import PolicyTerms
 from payments.records import RecordFilter, visible_people, visible_records
 from payments.states import DECLARATION
 from payments.words import figures, names
-from portal.accounts.access import resident_required
+from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
-from portal.pages.standing import payer_of, what_label
+from portal.pages.standing import what_label
 from registration.models import FamilyMember
 
 PAGE_LENGTH = 50

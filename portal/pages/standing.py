@@ -6,9 +6,8 @@ Loaded once for a page by the few queries of `payments/facts.py`; everything els
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
 
-from django.http import Http404, HttpRequest
+from django.http import Http404
 from django.utils.translation import gettext as _
 
 from core.identity import mask_name
@@ -141,8 +140,3 @@ def what_label(insurance_type: str, coverage_year: int, part: str, terms: Policy
     """居民养老 2026年度."""
     parts = [names.insurance_type(insurance_type), year_label(coverage_year, terms)]
     return " ".join([*parts, _("提高档次")] if part == TOP_UP else parts)
-
-
-def payer_of(request: HttpRequest) -> User:
-    """The resident behind a guarded request."""
-    return cast(User, request.user)

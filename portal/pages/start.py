@@ -14,8 +14,8 @@ from payments.drafts import Choice, ask_for, confirm_registration, put_lines, re
 from payments.policies.terms import Owner, PolicyTerms
 from payments.pricing import Blocker, Payable, RegistrationFact, Warn
 from payments.words import names
-from portal.accounts.access import resident_required
-from portal.pages.standing import ShownPerson, Standing, payer_of, standing_of, what_label, year_label
+from portal.accounts.access import payer_of, resident_required
+from portal.pages.standing import ShownPerson, Standing, standing_of, what_label, year_label
 from portal.pages.steps import (
     is_confirmed,
     next_page,

@@ -4,7 +4,7 @@ from django.urls import reverse
 
 from core import clock
 from payments.drafts import Basket, BasketLine, Choice, put_lines, read_basket, skip_choice
-from payments.pricing import Payable, Warn, price
+from payments.pricing import Blocker, Payable, Warn, price
 from portal.pages.standing import Standing
 
 Months = tuple[int | None, int | None]
@@ -123,3 +123,10 @@ def _to_confirm(standing: Standing, basket: Basket) -> list[tuple[Choice, Payabl
 def why_url(choice: Choice) -> str:
     """The address that answers why a choice cannot be paid."""
     return reverse("pages:why_ask", args=[choice.member_id, choice.insurance_type, choice.coverage_year])
+
+
+def why_url_of(member_id: int, blocker: Blocker) -> str:
+    """The address that explains one blocker of one member."""
+    if not blocker.insurance_type or blocker.coverage_year is None:
+        return reverse("pages:why")
+    return reverse("pages:why_ask", args=[member_id, blocker.insurance_type, blocker.coverage_year])

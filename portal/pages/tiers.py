@@ -13,9 +13,9 @@ from payments.drafts import Basket, Choice, choose_place, put_lines, read_basket
 from payments.estimate import Estimate, estimate_pension, planned_to_full
 from payments.pricing import NotOffered, Payable, RegistrationFact, TierOffer, Warn
 from payments.words import names
-from portal.accounts.access import resident_required
+from portal.accounts.access import payer_of, resident_required
 from portal.pages.charts import Chart, stacked_bars
-from portal.pages.standing import ShownPerson, Standing, payer_of, standing_of, year_label
+from portal.pages.standing import ShownPerson, Standing, standing_of, year_label
 from portal.pages.steps import NO_MONTHS, Months, choice_url, chosen_payable, make_line, next_page, people_url, why_url
 
 SHOWN_AT_FIRST = 3

@@ -16,8 +16,8 @@ from payments.drafts import Choice
 from payments.models import Declaration, Diagnosis
 from payments.pricing import BASE, Blocker, CheckState
 from payments.words import BlockerWords, CheckWords, figures, names
-from portal.accounts.access import resident_required
-from portal.pages.standing import ShownPerson, Standing, payer_of, shown, standing_of, what_label
+from portal.accounts.access import payer_of, resident_required
+from portal.pages.standing import ShownPerson, Standing, shown, standing_of, what_label
 from portal.pages.steps import people_url, why_url
 from registration.models import InsuranceType
 
