@@ -33,13 +33,14 @@ def in_force(facts: Facts, today: date) -> tuple[RegistrationFact, ...]:
 
 def policy_for(facts: Facts, registration: RegistrationFact, coverage_year: int) -> PolicyFact | None:
     """The policy of the most specific place: district before city before province."""
-    fitting = [
-        policy
-        for policy in policies_of(facts, registration.insurance_type, registration.region)
-        if policy.coverage_year == coverage_year
-    ]
-    chain = lookup_chain(registration.region)
-    return min(fitting, key=lambda policy: chain.index(policy.region), default=None)
+    return _policies_by_year(facts, registration.insurance_type, registration.region).get(coverage_year)
+
+
+def _policies_by_year(facts: Facts, insurance_type: str, region: str) -> dict[int, PolicyFact]:
+    chain = lookup_chain(region)
+    policies = policies_of(facts, insurance_type, region)
+    widest_first = sorted(policies, key=lambda each: chain.index(each.region), reverse=True)
+    return {each.coverage_year: each for each in widest_first}
 
 
 def newest_policy(facts: Facts, registration: RegistrationFact) -> PolicyFact | None:
@@ -86,11 +87,7 @@ def _years(facts: Facts, registrations: list[RegistrationFact], asked: Asked, to
     if asked.coverage_year is not None:
         return [asked.coverage_year]
     insurance_type, region = registrations[0].insurance_type, registrations[0].region
-    chosen = {
-        year: policy
-        for year in {each.coverage_year for each in policies_of(facts, insurance_type, region)}
-        if (policy := policy_for(facts, registrations[0], year)) is not None
-    }
+    chosen = _policies_by_year(facts, insurance_type, region)
     years = {year for year, policy in chosen.items() if _is_open(policy, year, today)}
     years |= _with_business(facts, insurance_type, region)
     if not years & set(chosen):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import working_days
+from core import clock, working_days
 from core.models import CalendarDay, CalendarYear
 
 pytestmark = pytest.mark.django_db
@@ -18,9 +18,9 @@ PUBLISHED = date(2026, 12, 31)
 def fresh_calendar() -> Iterator[None]:
     CalendarDay.objects.all().delete()
     CalendarYear.objects.all().delete()
-    working_days.forget()
+    clock.forget_everything_kept()
     yield
-    working_days.forget()
+    clock.forget_everything_kept()
 
 
 def seed() -> None:
@@ -63,7 +63,8 @@ def test_make_up_days_count_and_breaks_do_not(on: date, works: bool) -> None:
     assert working_days.is_working_day(on) is works
 
 
-def test_the_day_of_payment_does_not_count_af1_af3() -> None:
+def test_the_day_of_payment_does_not_count() -> None:
+    """AF-1, AF-3."""
     seed()
     monday = date(2026, 11, 23)
     assert working_days.add_working_days(monday, 1) == (date(2026, 11, 24), False)
@@ -102,7 +103,7 @@ def test_what_staff_enter_for_a_missing_year_holds_and_ends_the_estimate() -> No
     CalendarYear.objects.create(year=2027, source="国务院办公厅通知")
     CalendarDay.objects.create(on=date(2027, 2, 8), is_working=False, note="春节")
     CalendarDay.objects.create(on=date(2027, 2, 14), is_working=True, note="春节调休上班")
-    working_days.forget()
+    clock.forget_everything_kept()
     assert not working_days.is_estimate(2027)
     assert not working_days.is_working_day(date(2027, 2, 8))
     assert working_days.is_working_day(date(2027, 2, 14))

@@ -1,3 +1,5 @@
+"""The pension estimate (PO-12, R13)."""
+
 from functools import cache
 
 import pytest
@@ -30,12 +32,12 @@ def estimate(tier_yuan: int, subsidy_yuan: int, years: int = 15) -> Estimate:
     ("tier", "subsidy", "monthly_fen", "months"),
     [(500, 60, 19043, 39), (1000, 80, 24655, 61), (2000, 80, 35446, 85), (5000, 80, 67820, 111)],
 )
-def test_the_figures_of_r13_come_out_to_the_fen_po12(tier: int, subsidy: int, monthly_fen: int, months: int) -> None:
+def test_the_figures_of_r13_come_out_to_the_fen(tier: int, subsidy: int, monthly_fen: int, months: int) -> None:
     found = estimate(tier, subsidy)
     assert (found.monthly_fen, found.months_to_recover) == (monthly_fen, months)
 
 
-def test_years_beyond_fifteen_add_two_yuan_each_po12() -> None:
+def test_years_beyond_fifteen_add_two_yuan_each() -> None:
     found = estimate(1000, 80, years=20)
     assert found.monthly_fen == 29540
     assert found.extra_monthly_fen == 1000
@@ -64,7 +66,7 @@ def test_a_known_balance_takes_the_place_of_the_paid_years() -> None:
     assert found.own_total_fen == 500_000
 
 
-def test_older_pensioners_draw_more_po12() -> None:
+def test_older_pensioners_draw_more() -> None:
     found = estimate(1000, 80)
     assert found.by_age == ((65, 25155), (75, 25655))
 
