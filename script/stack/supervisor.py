@@ -19,7 +19,7 @@ BACK_OFF_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_SECONDS = 60
 """After this long alive, an end counts as the first one again."""
 
-PROBLEM = re.compile(r"\b(ERROR|CRITICAL|FATAL|PANIC|Traceback)\b")
+PROBLEM = re.compile(r"\b(ERROR|CRITICAL|FATAL|PANIC)\b")
 PROBLEMS_SHOWN_AT_ONCE = 5
 
 
