@@ -32,10 +32,9 @@ def send_code(*, phone: str, address: str, is_known: bool = True) -> datetime:
     _refuse_too_many(index.hex(), address)
     code = ids.digits(DIGITS)
     if is_known:
-        OneTimeCode.objects.update_or_create(
-            phone_index=index,
-            defaults={"code_hash": _hash(index, code), "sent_at": clock.now(), "ends_at": clock.now() + LIFE, "tries": 0},
-        )
+        moment = clock.now()
+        values = {"code_hash": _hash(index, code), "sent_at": moment, "ends_at": moment + LIFE, "tries": 0}
+        OneTimeCode.objects.update_or_create(phone_index=index, defaults=values)
         _hand_over(phone, code)
     return clock.now() + RESEND_AFTER
 

@@ -1,0 +1,19 @@
+"""Addresses of log-in."""
+
+from django.urls import path
+
+from portal.accounts import views
+
+app_name = "accounts"
+urlpatterns = [
+    path("login/", views.login, name="login"),
+    path("login/first/", views.real_name, name="real_name"),
+    path("login/code/", views.code, name="code"),
+    path("login/code/again/", views.resend, name="resend"),
+    path("login/wallet/return/", views.wallet_return, name="wallet_return"),
+    path("login/wallet/<slug:name>/", views.wallet, name="wallet"),
+    path("login/phone/", views.missing, name="missing"),
+    path("login/kept/<slug:token>/", views.kept, name="kept"),
+    path("session/extend/", views.extend, name="extend"),
+    path("leave/", views.leave, name="leave"),
+]

@@ -1,0 +1,190 @@
+"""Log-in, page by page (R02–R05, R32), and the way out."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from core import clock, ids
+from core.identity import mask_phone
+from core.models import User
+from core.refusals import Refused
+from portal.accounts import codes, log_in
+from portal.accounts.access import kept_fields, payer_of, remember_owner, resident_required, way_back
+from portal.accounts.forms import CodeForm, PhoneForm, RealNameForm
+from portal.accounts.log_in import Claim
+from portal.accounts.words import refusal_words
+from portal.carriers import CarrierRefused, CarrierUnreachable, wallet_address, wallet_user
+from portal.models import KeptForm
+
+WALLETS = {"wechat": User.RealNameBy.WECHAT, "alipay": User.RealNameBy.ALIPAY}
+
+
+@require_http_methods(["GET", "POST"])
+def login(request: HttpRequest) -> HttpResponse:
+    """R02: a phone that has been here before, the first time, or a wallet. Keeps the way back."""
+    if "next" in request.GET:
+        request.session["next"] = request.GET["next"]
+    form = PhoneForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        claim = Claim(phone=form.cleaned_data["phone"])
+        if _send(request, claim, form):
+            return redirect("accounts:code")
+    context = {"form": form, "kept": "kept" in request.GET, "expired": "next" in request.GET}
+    return render(request, "accounts/login.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def real_name(request: HttpRequest) -> HttpResponse:
+    """R03: name, document, phone; proved by the carrier before a code is sent."""
+    form = RealNameForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        said = form.cleaned_data
+        claim = Claim(said["phone"], said["name"], said["document_type"], said["number"])
+        try:
+            proved = log_in.prove_by_carrier(claim)
+        except Refused as refusal:
+            form.add_error("name" if refusal.code == "no_match" else None, refusal_words(refusal))
+        else:
+            if _send(request, proved, form):
+                return redirect("accounts:code")
+    return render(request, "accounts/real_name.html", {"form": form})
+
+
+def _send(request: HttpRequest, claim: Claim, form: PhoneForm | RealNameForm) -> bool:
+    """Send a code for a claim and keep the claim; says in the form why not."""
+    known = bool(claim.proved_by) or log_in.is_known_phone(claim.phone)
+    try:
+        codes.send_code(phone=claim.phone, address=_address(request), is_known=known)
+    except Refused as refusal:
+        form.add_error("phone", refusal_words(refusal))
+        return False
+    log_in.keep_claim(request.session, claim)
+    return True
+
+
+def _address(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+@require_http_methods(["GET", "POST"])
+def code(request: HttpRequest) -> HttpResponse:
+    """R04: the code that came by short message."""
+    claim = log_in.read_claim(request.session)
+    if claim is None:
+        return redirect("accounts:login")
+    form = CodeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            codes.check_code(phone=claim.phone, code=form.cleaned_data["code"])
+            return _welcome(request, claim)
+        except Refused as refusal:
+            form.add_error("code", refusal_words(refusal))
+    return render(request, "accounts/code.html", {"form": form, "tail": mask_phone(claim.phone)})
+
+
+@require_POST
+def resend(request: HttpRequest) -> HttpResponse:
+    """Send another code; the one before ends."""
+    claim = log_in.read_claim(request.session)
+    if claim is None:
+        return redirect("accounts:login")
+    known = bool(claim.proved_by) or log_in.is_known_phone(claim.phone)
+    try:
+        codes.send_code(phone=claim.phone, address=_address(request), is_known=known)
+        messages.success(request, _("新验证码已发到尾号%(tail)s。") % {"tail": mask_phone(claim.phone)})
+    except Refused as refusal:
+        messages.warning(request, refusal_words(refusal))
+    return redirect("accounts:code")
+
+
+def _welcome(request: HttpRequest, claim: Claim) -> HttpResponse:
+    """A new session, and back to where the person stood."""
+    back = way_back(str(request.session.get("next", "")))
+    user = log_in.finish(request, claim)
+    request.session.pop("next", None)
+    response = HttpResponseRedirect(back)
+    remember_owner(response, user, is_https=settings.IS_HTTPS)
+    return response
+
+
+@require_GET
+def wallet(request: HttpRequest, name: str) -> HttpResponse:
+    """To the wallet's own log-in."""
+    if name not in WALLETS:
+        raise Http404
+    request.session["wallet"] = {"name": name, "state": ids.token()}
+    address = wallet_address(wallet=name, redirect_uri=_wallet_return(), state=request.session["wallet"]["state"])
+    return HttpResponseRedirect(address)
+
+
+def _wallet_return() -> str:
+    return f"{settings.BASE_URL}/login/wallet/return/"
+
+
+@require_GET
+def wallet_return(request: HttpRequest) -> HttpResponse:
+    """Back from a wallet: a real-named user needs neither code nor password (ID-5)."""
+    asked = request.session.pop("wallet", None)
+    if not asked or request.GET.get("state") != asked["state"] or "code" not in request.GET:
+        messages.warning(request, _("没有登录。可以再试一次，或用手机号登录。"))
+        return redirect("accounts:login")
+    try:
+        found = wallet_user(code=request.GET["code"], redirect_uri=_wallet_return())
+    except (CarrierRefused, CarrierUnreachable):
+        messages.warning(request, _("这次没有登录成功。请再点一次，或用手机号登录。"))
+        return redirect("accounts:login")
+    if not found.real_named:
+        messages.warning(request, _("这个钱包还没有实名或没有开通支付。可先用手机号登录，缴费时再选其他方式。"))
+        return redirect("accounts:login")
+    claim = Claim(found.phone, found.name, found.document_type, found.document_no, WALLETS[asked["name"]].value)
+    if claim.phone:
+        return _welcome(request, claim)
+    log_in.keep_claim(request.session, claim)
+    return redirect("accounts:missing")
+
+
+@require_http_methods(["GET", "POST"])
+def missing(request: HttpRequest) -> HttpResponse:
+    """R05: what the wallet did not say, the phone alone."""
+    claim = log_in.read_claim(request.session)
+    if claim is None or not claim.proved_by:
+        return redirect("accounts:login")
+    form = PhoneForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        full = Claim(form.cleaned_data["phone"], claim.name, claim.document_type, claim.number, claim.proved_by)
+        if _send(request, full, form):
+            return redirect("accounts:code")
+    return render(request, "accounts/missing.html", {"form": form})
+
+
+@require_GET
+@resident_required
+def kept(request: HttpRequest, token: str) -> HttpResponse:
+    """R32: a form that came after its session had ended, filled in again for the same person; he sends it himself."""
+    row = KeptForm.objects.filter(token=token, kept_at__gte=clock.now() - clock.HOUR).first()
+    if row is None or row.owner_id != payer_of(request).pk:
+        return redirect("/")
+    fields = [(name, value) for name, values in QueryDict(kept_fields(row)).lists() for value in values]
+    return render(request, "accounts/kept.html", {"path": row.path, "fields": fields})
+
+
+@require_POST
+@resident_required
+def extend(request: HttpRequest) -> HttpResponse:
+    """继续使用: the middleware has moved the end of the session."""
+    back = request.POST.get("next", "/")
+    return HttpResponseRedirect(way_back(signing.dumps(back, salt="next")))
+
+
+@require_POST
+def leave(request: HttpRequest) -> HttpResponse:
+    """退出并清除, for phones that several people use."""
+    logout(request)
+    response = render(request, "accounts/left.html")
+    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    return response
