@@ -4,7 +4,8 @@ Everything is dated from the business date, so that a window that is open is ope
 the tests run. Numbers are made here and belong to nobody.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -13,7 +14,11 @@ from core.identity import DocumentType
 from core.models import User
 from core.sealed import blind_index, seal
 from core.transitions import advance, record_creation
-from payments.models import Channel, CollectionPolicy, PayeeAccount, PayeeRoute
+from payments.checkout import MemberLine, open_checkout
+from payments.confirming import Payment, confirm_payment
+from payments.facts import matching_registrations
+from payments.gateways.base import Result, TradeState
+from payments.models import Channel, CollectionPolicy, Declaration, PayeeAccount, PayeeRoute, PaymentOrder
 from payments.policies.reading import dump_terms
 from payments.policies.terms import (
     Collector,
@@ -199,6 +204,7 @@ def make_policy(insurance_type: str = PENSION, terms: PolicyTerms | None = None,
     record_creation(CollectionPolicy, [policy.pk], status="draft", actor="system:world")
     advance(CollectionPolicy, [policy.pk], "publish", actor="system:world", values={"published_at": clock.now()})
     policy.refresh_from_db()
+    clock.forget_everything_kept()
     return policy
 
 
@@ -310,3 +316,75 @@ def make_family() -> Family:
         make_member(payer, LIU_JIANJUN, "spouse"),
         make_member(payer, LIU_XIAOYU, "child"),
     )
+
+
+# --- orders, by the real operations; only the gateway's own answers are said here ---------------------------------
+
+
+def line_for(
+    member: FamilyMember, insurance_type: str = PENSION, tier_fen: int | None = 100_000, *, place: str = PLACE,
+    year: int | None = None, first_month: int | None = None, last_month: int | None = None, part: str = "base",
+) -> MemberLine:  # fmt: skip
+    """A basket line for the registration of a member at a place."""
+    registration = next(
+        row
+        for row in matching_registrations(member)
+        if (row.insurance_type_id, row.region_id) == (insurance_type, place)
+    )
+    return MemberLine(
+        member.pk, registration.pk, insurance_type, year or clock.today().year, part, tier_fen, first_month, last_month
+    )
+
+
+def open_order(payer: User, *lines: MemberLine) -> PaymentOrder:
+    """The one order of some lines that pay one payee."""
+    (order,) = open_checkout(payer=payer, lines=lines, actor=payer.actor)
+    return order
+
+
+def hand_over(
+    order: PaymentOrder, gateway: str = "wechat_pay", method: str = "qr", url: str = "weixin://wxpay/bizpayurl?pr=Ab12"
+) -> PaymentOrder:
+    """The order as it stands once the gateway has taken it and the payer has been sent there."""
+    moment = clock.now()
+    lines = list(Declaration.objects.filter(order=order).values_list("pk", flat=True))
+    values = {
+        "gateway": gateway, "method": method, "merchant_id": order.payee.merchants[gateway], "started_at": moment,
+        "expires_at": moment + timedelta(minutes=30), "next_check_at": moment + timedelta(seconds=5),
+    }  # fmt: skip
+    kept = {"kind": "qr" if method == "qr" else "redirect", "url": url, "fields": {}}
+    advance(PaymentOrder, [order.pk], "start", actor=order.payer.actor if order.payer else "", values=values)
+    advance(Declaration, lines, "pay", actor=order.payer.actor if order.payer else "")
+    advance(PaymentOrder, [order.pk], "accept", actor=f"system:{gateway}", values={"hand_over": kept})
+    order.refresh_from_db()
+    return order
+
+
+def say_paid(order: PaymentOrder, trade_no: str = "") -> PaymentOrder:
+    """The gateway says that the order was paid just now."""
+    result = Result(
+        TradeState.PAID, order.order_no, order.merchant_id, order.amount_fen, "CNY",
+        trade_no or f"T{order.pk}", clock.now(),
+    )  # fmt: skip
+    confirm_payment(order_no=order.order_no, payment=Payment(result, order.gateway, "query"))
+    order.refresh_from_db()
+    return order
+
+
+@contextmanager
+def last_year() -> Iterator[None]:
+    """The same day a year ago, with that year's policies open."""
+    before = clock.now() - timedelta(days=365)
+    with clock.at(before):
+        clock.forget_everything_kept()
+        yield
+    clock.forget_everything_kept()
+
+
+def pay_last_year(payer: User, lines: Sequence[tuple[FamilyMember, str, int]]) -> PaymentOrder:
+    """Let the payer have paid (member, type, tier) a year ago, under policies of that year made for it."""
+    with last_year():
+        for insurance_type in sorted({line[1] for line in lines}):
+            make_policy(insurance_type)
+        order = open_order(payer, *(line_for(member, kind, tier_fen) for member, kind, tier_fen in lines))
+        return say_paid(hand_over(order))
