@@ -11,7 +11,7 @@ from datetime import date, datetime
 from payments.policies.terms import Owner
 from payments.pricing.checks import checks_for
 from payments.pricing.enrolment import enrolment_blockers, is_over, not_found
-from payments.pricing.obstacles import Moment, channel_blockers, policy_blockers
+from payments.pricing.obstacles import Moment, channel_blockers, policy_blockers, top_up_blockers
 from payments.pricing.offers import assessed_payable, regular_payable, top_up_payable
 from payments.pricing.records import part_blockers, record_blockers
 from payments.pricing.scope import Period, newest_policy, periods
@@ -70,7 +70,7 @@ def _judge(facts: Facts, period: Period, moment: Moment, is_working_day: IsWorki
     """One registration and one year: its base, its top-up, and what the agency has assessed."""
     base = _judge_base(facts, period, moment, is_working_day)
     special = [_judge_assessed(facts, period, each, moment, is_working_day) for each in _assessed_for(facts, period)]
-    parts = [base, _judge_top_up(facts, period, moment[0]), *special]
+    parts = [base, _judge_top_up(facts, period, moment, is_working_day), *special]
     return [each for part in parts for each in part[0]], [each for part in parts for each in part[1]]
 
 
@@ -101,14 +101,17 @@ def _without_needless(blockers: list[Blocker], assessed: list[AssessedFact]) -> 
     return [each for each in blockers if not (assessed and each.code == "C13")]
 
 
-def _judge_top_up(facts: Facts, period: Period, today: date) -> Judged:
+def _judge_top_up(facts: Facts, period: Period, moment: Moment, is_working_day: IsWorkingDay) -> Judged:
     if period.policy is None:
         return [], []
     blockers = part_blockers(facts, period, TOP_UP)
-    if blockers or _base_is_unsettled(facts, period, today):
+    if blockers or _base_is_unsettled(facts, period, moment[0]):
         return [], blockers
-    payable = top_up_payable(facts, period, period.policy, today)
-    return ([payable] if payable else []), []
+    payable = top_up_payable(facts, period, period.policy, moment[0])
+    if payable is None:
+        return [], []
+    blockers = top_up_blockers(facts, period, moment, is_working_day)
+    return ([], blockers) if blockers else ([payable], [])
 
 
 def _base_is_unsettled(facts: Facts, period: Period, today: date) -> bool:

@@ -1,5 +1,6 @@
 """What policies and channels say: C1, C2, C12, C13, C15, C21, C22 (PO-0, PO-1, PO-5, PO-7, PO-13)."""
 
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any
 
@@ -7,7 +8,7 @@ from core.clock import SHANGHAI
 from payments.policies.terms import ChannelTerms, Owner
 from payments.pricing.enrolment import agency_owner, is_over, special_only
 from payments.pricing.scope import PAID, UNRESOLVED, Period, policies_of
-from payments.pricing.shapes import BASE, Blocker, Facts, When
+from payments.pricing.shapes import BASE, TOP_UP, Blocker, Facts, When
 from payments.pricing.windows import IsWorkingDay, WindowKind, WindowState, window_state
 
 Moment = tuple[date, time]
@@ -52,6 +53,18 @@ def _window(facts: Facts, period: Period, state: WindowState, today: date) -> li
     evidence["special_note"] = period.terms.special_note if period.terms else ""
     when = When.ON if next_on else When.NEXT_YEAR
     return [_blocker(period, "C2", Owner.TAX, when, evidence, come_back_on=next_on)]
+
+
+def top_up_blockers(facts: Facts, period: Period, moment: Moment, is_working_day: IsWorkingDay) -> list[Blocker]:
+    """C1, C15, C21 for a top-up: days, hours and channels hold for it too, but its last day is its own (PO-8)."""
+    policy, terms = period.policy, period.terms
+    if policy is None or terms is None:
+        return []
+    window = replace(terms.window, concentrated_to=None, deadline=terms.top_up_to)
+    longer = replace(period, policy=replace(policy, terms=replace(terms, window=window)))
+    state = window_state(replace(terms, window=window), period.coverage_year, *moment, is_working_day)
+    blockers = _window(facts, longer, state, moment[0]) or channel_blockers(facts, period, moment)
+    return [replace(each, part=TOP_UP) for each in blockers]
 
 
 def next_opening(facts: Facts, period: Period, today: date) -> date | None:

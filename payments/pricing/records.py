@@ -123,7 +123,7 @@ def _paid(facts: Facts, period: Period, today: date) -> list[Blocker]:
     if paid[-1].region not in insured_at:
         return [_wrong_place(facts, period, paid[-1])]
     blockers = [_already_paid(facts, period, paid[-1])]
-    if terms is not None and terms.tier_change is TierChange.LOCKED and _has_choice(period):
+    if terms is not None and terms.tier_change is not TierChange.TOP_UP and _has_choice(period):
         blockers.append(
             Blocker("C16", Owner.SYSTEM, When.NEXT_YEAR, *_where(period), evidence={"tier_fen": paid[-1].tier_fen})
         )

@@ -6,7 +6,7 @@ from datetime import date, time
 import pytest
 
 from payments.policies.terms import LatePrice, SubsidyRule, Tier
-from payments.pricing import AssessedFact, Line, NotOffered, Warn, price
+from payments.pricing import AssessedFact, ChannelFact, Line, NotOffered, Warn, price
 from payments.pricing.offers import subsidy_for
 from tests.payments.cases import (
     FLEXIBLE,
@@ -216,7 +216,7 @@ def test_all_twelve_months_paid_is_paid() -> None:
     facts = person(
         registered(FLEXIBLE, GUTA, "flexible"), on=date(2022, 9, 1), declarations=(paid_run(1, 5), paid_run(6, 12))
     )
-    assert codes(judge(facts, "2022-09-01")) == ["C8"]
+    assert codes(judge(facts, "2022-09-01")) == ["C8", "C16"]
 
 
 # ---- top-up ---------------------------------------------------------------------------------------------------------
@@ -246,6 +246,18 @@ def test_a_second_top_up_is_refused() -> None:
     found = jinan_paid(35_000, declared("paid", PENSION, 2026, LAIWU, 80_000, part="topup"))
     assert found.payables == ()
     assert {(each.code, each.part) for each in found.blockers} == {("C8", "base"), ("C8", "topup")}
+
+
+def test_a_top_up_keeps_the_days_and_channels_of_its_place() -> None:
+    """PO-8, PO-13."""
+    on = date(2026, 11, 21)
+    days = tuple(replace(p, terms=replace(p.terms, window=replace(p.terms.window, day_to=20))) for p in policies_on(on))
+    paid = (declared("paid", PENSION, 2026, LAIWU, 35_000),)
+    found = judge(person(registered(PENSION, LAIWU), policies=days, declarations=paid))
+    assert [(each.code, each.part) for each in found.blockers] == [("C8", "base"), ("C1", "topup")]
+    elsewhere = ChannelFact("bank", kind="bank_app", region_prefixes=("2107",))
+    found = judge(person(registered(PENSION, LAIWU), declarations=paid, channel=elsewhere))
+    assert [(each.code, each.part) for each in found.blockers] == [("C8", "base"), ("C21", "topup")]
 
 
 def test_wendeng_locks_the_tier_once_it_is_paid() -> None:
