@@ -20,6 +20,8 @@ STAGED = (
 REJECTED = ("line", "code", "detail", "person_no", "insurance_type")
 
 _TABLES = """
+DROP TABLE IF EXISTS feed_staging, feed_rejected, feed_missing, feed_known, feed_repeated, feed_overtaken, feed_held,
+    feed_new;
 CREATE TEMP TABLE feed_staging (
     line integer, digest bytea, person_no text, insurance_type text, region text, population_group text,
     name text, name_folded text, document_type text, number_index bytea, match_index bytea, number_sealed text,
@@ -232,7 +234,7 @@ class Merged:
 
 
 def make_tables() -> None:
-    """The temporary tables that COPY fills; they go with the transaction."""
+    """The temporary tables that COPY fills; they go with the transaction, or with the next feed in the same one."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL default_statistics_target = 10")
         cursor.execute(_TABLES)
