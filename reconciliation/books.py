@@ -15,6 +15,7 @@ _STATEFUL = {
     "DECLARATION": "payments_declaration",
     "DISCREPANCY": "payments_discrepancy",
     "FEED_BATCH": "registration_feedbatch",
+    "MESSAGE": "portal_message",
 }
 
 INVARIANTS: dict[str, str] = {

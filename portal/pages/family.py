@@ -16,7 +16,7 @@ from core.models import User
 from core.refusals import Refused
 from core.sealed import SealBroken, unseal
 from portal.accounts.access import payer_of, resident_required
-from portal.accounts.forms import COMMON_DOCUMENTS, DocumentForm
+from portal.forms import COMMON_DOCUMENTS, DocumentForm
 from portal.pages.standing import shown
 from registration.family import MOST_MEMBERS, add_member, change_relation, family_of, remove_member
 from registration.models import FamilyMember

@@ -1,7 +1,7 @@
 """Records of payments, and what became of one (R22, R23). Certificates and refunds come with their own issues."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
@@ -65,6 +65,8 @@ def record_tag(row: Declaration) -> tuple[str, str]:
     """The state in words, with its shape. A fresh payment is a record, confirmed later (AF-1)."""
     if row.status == "paid":
         if row.record_on is not None and row.record_on > clock.today():
+            if row.record_on == clock.today() + timedelta(days=1):
+                return _("已缴，明天确认"), "half"
             return _("已缴，%(date)s确认") % {"date": figures.bare_date(row.record_on)}, "half"
         return _("已缴"), "done"
     if row.status == "in_payment":

@@ -83,7 +83,8 @@ def type_options(standing: Standing) -> list[TypeOption]:
     for member in standing.members:
         for blocker in standing.assessment(member.pk).blockers:
             _add_blocked(options, member.pk, blocker)
-    return sorted(options.values(), key=lambda option: bool(option.reason))
+    order = list(names.INSURANCE_TYPES)
+    return sorted(options.values(), key=lambda option: (bool(option.reason), order.index(option.value.split(":")[0])))
 
 
 def _add_blocked(options: dict[str, TypeOption], member_id: int, blocker: Blocker) -> None:

@@ -280,7 +280,9 @@ class MonthCell:
 
 
 def month_label(payable: Payable, month: int) -> str:
-    """2026年7月: the n-th month of the coverage year (PO-14)."""
+    """7月: the n-th month of the coverage year; with its year where the coverage year spans two (PO-14)."""
+    if payable.terms.coverage_start_month == 1:
+        return _("%(month)d月") % {"month": month}
     start = payable.terms.coverage_start_month - 1 + month - 1
     return _("%(year)d年%(month)d月") % {"year": payable.coverage_year + start // 12, "month": start % 12 + 1}
 

@@ -137,6 +137,7 @@ def _page(request: HttpRequest, answer: Answer) -> HttpResponse:
         "person": shown(asked.member),
         "what": what_label(asked.insurance_type_id, asked.coverage_year, BASE, None),
         "said": said,
+        "when": _pieces(said.when) if said else [],
         "others": _others(assessment.blockers),
         "action": _action(headline, said, choice) if headline and said else None,
         "cancel_no": _cancellable(headline),
@@ -153,6 +154,12 @@ def _page(request: HttpRequest, answer: Answer) -> HttpResponse:
         "after": _after(headline),
     }
     return render(request, "pages/why.html", context)
+
+
+def _pieces(when: str) -> list[str]:
+    """Date and time apart, so that a line breaks between them and not inside the weekday."""
+    date_part, bracket, time_part = when.partition("）")
+    return [piece for piece in (date_part + bracket, time_part) if piece]
 
 
 def _check(check: CheckWords) -> tuple[CheckWords, str]:
