@@ -9,14 +9,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from core.states import TABLES
-
-_STATEFUL = {
-    "ORDER": "payments_paymentorder",
-    "DECLARATION": "payments_declaration",
-    "DISCREPANCY": "payments_discrepancy",
-    "FEED_BATCH": "registration_feedbatch",
-    "MESSAGE": "portal_message",
-}
+from core.transitions import Stateful
 
 INVARIANTS: dict[str, str] = {
     "I1 a claim without a live declaration": """
@@ -73,8 +66,9 @@ class Violation:
 def check_books() -> list[Violation]:
     """Run every query; an empty list means that the books hold."""
     found = [Violation(name, rows) for name, sql in INVARIANTS.items() if (rows := _ids(sql))]
-    for kind, table in _STATEFUL.items():
-        rows = _ids(_history_sql(table), kind)
+    for model in Stateful.__subclasses__():
+        kind = model.TABLE.kind
+        rows = _ids(_history_sql(model._meta.db_table), kind)
         if rows:
             found.append(Violation(f"I10 {kind}: the last transition is not the state, or history has a hole", rows))
         if rows := _illegal(kind):
