@@ -20,13 +20,24 @@
       var row = one("[data-when-chosen]");
       if (row) { row.hidden = !picked.length; }
     }
+    all("[data-for]").forEach(function (each) {
+      each.hidden = !one("input[value='" + each.dataset.for + "']:checked");
+    });
+    var strip = one("[data-on]"), end = one("select[name=end]");
+    if (strip && end) {
+      all("[data-month]").forEach(function (each) {
+        var on = Number(each.dataset.month) <= Number(end.value);
+        each.className = on ? "on" : "";
+        each.lastElementChild.textContent = on ? strip.dataset.on : strip.dataset.off;
+      });
+    }
     if (count) {
       count.dataset.text = count.dataset.text || count.textContent;
       count.textContent = count.dataset.text.replace("#", ticked);
       count.hidden = !ticked;
     }
   }
-  if (total || count) {
+  if (total || count || one("[data-for]")) {
     document.addEventListener("change", sum);
     window.addEventListener("pageshow", sum);
   }

@@ -83,8 +83,11 @@ def type_options(standing: Standing) -> list[TypeOption]:
     for member in standing.members:
         for blocker in standing.assessment(member.pk).blockers:
             _add_blocked(options, member.pk, blocker)
-    order = list(names.INSURANCE_TYPES)
-    return sorted(options.values(), key=lambda option: (bool(option.reason), order.index(option.value.split(":")[0])))
+    rank = {code: place for place, code in enumerate(names.INSURANCE_TYPES)}
+    last = len(rank)
+    return sorted(
+        options.values(), key=lambda option: (bool(option.reason), rank.get(option.value.split(":")[0], last))
+    )
 
 
 def _add_blocked(options: dict[str, TypeOption], member_id: int, blocker: Blocker) -> None:
