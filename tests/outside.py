@@ -23,7 +23,7 @@ def running_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
     (sandbox.home / "alipay_app_key.pem").write_text(sandbox.alipay_key)
     sandbox.start()
     yield sandbox
-    sandbox.stop()
+    sandbox.end()
 
 
 def gateway_settings(sandbox: Sandbox) -> dict[str, dict[str, object]]:
