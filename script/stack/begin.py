@@ -12,6 +12,7 @@ from .trouble import Trouble
 REQUIREMENTS = {
     "server": "requirements.txt",
     "database": "requirements.txt",
+    "manage": "requirements.txt",
     "test": "requirements-dev.txt",
     "bench": "requirements-dev.txt",
 }

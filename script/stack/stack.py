@@ -58,6 +58,14 @@ class Stack:
         self.start_servers()
         self._set_up()
 
+    def attach(self) -> None:
+        """Use the servers that run for this data directory; raises `Trouble` where they do not."""
+        if self.postgres and (not self.postgres.exists() or self.postgres.process() is None):
+            raise Trouble(f"Nothing runs on {self.places.data}; start script/server first.")
+        self.offset_days = offset_days(self.places.data / "clock_offset", as_of="")
+        if not self.given.get("REDIS_URL"):
+            self.valkey_socket = valkey.socket_path(self.places.run)
+
     def _keys_needed(self) -> tuple[str, ...]:
         """The keys without which data that already exist cannot be opened."""
         if self.postgres is None:
