@@ -55,18 +55,27 @@ def load_family(members: Sequence[FamilyMember], *, payer: User, channel: str = 
     held = _registrations(members)
     people = {person for rows in held.values() for _, person in rows}
     declarations = _declarations(people, payer.pk)
+    births = _births({person for member in members if not member.birth_on for _, person in held[member.pk]})
     facts = {
         member.pk: _facts(
             held[member.pk],
             declarations,
             document_type=member.document_type,
-            birth_on=member.birth_on,
+            birth_on=member.birth_on or next((births[p] for _, p in held[member.pk] if p in births), None),
             channel=channel,
             viewer_is_owner=member.relation == FamilyMember.Relation.SELF,
         )
         for member in members
     }
     return Family(facts, {row.registration_id: person for rows in held.values() for row, person in rows})
+
+
+def _births(people: set[int]) -> dict[int, date]:
+    """What agencies say of those whose document does not tell the birth date: newborns, holders of a passport."""
+    if not people:
+        return {}
+    rows = InsuredPerson.objects.filter(pk__in=people, birth_on__isnull=False).values_list("pk", "birth_on")
+    return {person: born for person, born in rows if born is not None}
 
 
 def person_facts(person: InsuredPerson) -> Facts:
