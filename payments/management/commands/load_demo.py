@@ -28,6 +28,7 @@ LATE_BY = timedelta(days=3)
 
 class Command(BaseCommand):
     help = "Load the demonstration: catalogue, policies, payees, invented people by feed files, staff."
+    requires_system_checks = ()  # part of every start, which has ten seconds; tests check the system
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reset-staff", action="store_true", help="new passwords and second factors for staff")
