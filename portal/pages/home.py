@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -111,12 +112,18 @@ def _blocked(standing: Standing, member_id: int, blocker: Blocker, record: Decla
 def _first_deadline(standing: Standing) -> str:
     """The next day by which something should be paid."""
     days = [
-        payable.concentrated_to if payable.concentrated_to and not payable.waiting else payable.last_on
+        _should_be_paid_by(payable)
         for _choice, payables in standing.everything_payable()
         for payable in payables
         if payable.part == "base"
     ]
     return words.short_date(min(days)) if days else ""
+
+
+def _should_be_paid_by(payable: Payable) -> date:
+    """The end of the concentrated window where missing it costs benefits (PO-4), else the last day."""
+    to = payable.concentrated_to
+    return to if to and payable.terms.waiting and to >= clock.today() else payable.last_on
 
 
 def _stale(standing: Standing) -> list[str]:
