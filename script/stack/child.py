@@ -1,6 +1,7 @@
 """One process of the stack: started in a group of its own, tied to us, stopped as a group, found again by a mark."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -127,10 +128,15 @@ def end_leftovers(data: Path, *, seconds: float = 10) -> int:
 
 
 def rotate(log: Path) -> None:
-    """Keep three older logs beside one that has grown over 10 MB."""
+    """Keep three older logs beside one that has grown over 10 MB.
+
+    The log is emptied in place: whoever writes it has it open for appending, and goes on.
+    """
     if not log.exists() or log.stat().st_size <= LOG_BYTES_MAX:
         return
-    for number in range(LOGS_KEPT, 0, -1):
-        older = log if number == 1 else log.with_name(f"{log.name}.{number - 1}")
-        if older.exists():
-            older.rename(log.with_name(f"{log.name}.{number}"))
+    for number in range(LOGS_KEPT, 1, -1):
+        newer = log.with_name(f"{log.name}.{number - 1}")
+        if newer.exists():
+            newer.rename(log.with_name(f"{log.name}.{number}"))
+    shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+    os.truncate(log, 0)

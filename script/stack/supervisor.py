@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from .child import rotate
+from .machine import plain_sentences
 from .places import Places
 from .stack import PROCESSES, SERVERS, Stack
 from .trouble import Trouble
@@ -95,9 +97,10 @@ class Supervisor:
         code = child.exit_code() if child else None
         self.stack.say(f"{name} ended{'' if code is None else f' ({describe_exit(code)})'}; starting it again.")
         try:
-            if child:
-                child.kill()  # members of its group that outlived it
-            self.stack.start(name)
+            with plain_sentences():
+                if child:
+                    child.kill()  # members of its group that outlived it
+                self.stack.start(name)
         except Trouble as trouble:
             self.stack.say(str(trouble))
 
@@ -117,6 +120,7 @@ class Supervisor:
                 file.seek(max(start, size - 65536))
                 lines = file.read(65536).decode(errors="replace").splitlines()
             self.read_to[log] = size
+            rotate(log)
             problems = [line for line in lines if PROBLEM.search(line)]
             for line in problems[:PROBLEMS_SHOWN_AT_ONCE]:
                 self.stack.say(f"[{log.stem}] {line[:300]}")

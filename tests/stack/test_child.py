@@ -114,8 +114,12 @@ def test_log_is_rotated_when_it_has_grown_and_three_older_ones_are_kept(
     log.write_text("short")
     rotate(log)
     assert log.read_text() == "short"
-    for turn in range(6):
-        log.write_text(f"this was turn {turn}")
-        rotate(log)
-    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
-    assert kept == {"web.log.1": "this was turn 5", "web.log.2": "this was turn 4", "web.log.3": "this was turn 3"}
+    with log.open("a") as writer:
+        for turn in range(6):
+            writer.write(f"this was turn {turn}")
+            writer.flush()
+            rotate(log)
+        writer.write("goes on")
+    kept = {path.name: path.read_text().removeprefix("short") for path in tmp_path.iterdir()}
+    older = {"web.log.1": "this was turn 5", "web.log.2": "this was turn 4", "web.log.3": "this was turn 3"}
+    assert kept == older | {"web.log": "goes on"}
