@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from script.stack import environment
 from script.stack.environment import Environment, explain_pip
+from script.stack.places import CHECKOUT
 from script.stack.trouble import Trouble
 
 
@@ -87,3 +90,16 @@ def test_entry_needs_nothing_but_a_bare_python() -> None:
     probe = "import sys; sys.path.insert(0, '.'); import script.stack.begin"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", probe], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("entry", ["server", "test", "bench", "database", "manage"])
+def test_machine_without_a_new_python_is_told_so_in_one_sentence(entry: str, tmp_path: Path) -> None:
+    (tmp_path / "dirname").symlink_to(shutil.which("dirname") or "/usr/bin/dirname")
+    for name in ("python3", "python"):
+        old = tmp_path / name
+        old.write_text("#!/bin/sh\nexit 1\n")  # what 3.10 answers when it is asked whether it is 3.11
+        old.chmod(0o755)
+    command = ["/bin/sh", str(CHECKOUT / "script" / entry)]
+    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(r"Python 3\.11 or newer is needed, and none was found; .*\n", done.stderr)
