@@ -211,6 +211,16 @@ def confirm_registration(*, payer: User, registration_id: int) -> Basket:
     return change_basket(payer, change)
 
 
+def renew_tiers(*, payer: User, tiers: Mapping[str, int]) -> Basket:
+    """Follow a new amount where there is only one to choose. What the payer saw stays, so that he is told."""
+
+    def change(basket: Basket) -> Basket:
+        lines = tuple(replace(line, tier_fen=tiers.get(line.key, line.tier_fen)) for line in basket.lines)
+        return replace(basket, lines=lines)
+
+    return change_basket(payer, change)
+
+
 def remove_line(*, payer: User, key: str) -> Basket:
     """Take a line out, keeping it for 撤销; a key that is not there changes nothing."""
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from core.refusals import Refused
 from payments import words
 from payments.checkout import payees_of
-from payments.drafts import Basket, BasketLine, check_out, read_basket, remove_line, restore_line
+from payments.drafts import Basket, BasketLine, check_out, read_basket, remove_line, renew_tiers, restore_line
 from payments.models import PayeeAccount
 from payments.policies.terms import TierChange
 from payments.pricing import Line, NotOffered, Payable, Warn, price
@@ -141,6 +141,20 @@ def shown_basket(standing: Standing, basket: Basket) -> ShownBasket:
     return found
 
 
+def current_basket(standing: Standing) -> ShownBasket:
+    """The basket, following the only tier of a whole year where its amount has changed since it was chosen."""
+    basket = read_basket(standing.payer)
+    renewed = {}
+    for line in basket.lines:
+        if line.choice.member_id in standing.people:
+            for payable in standing.payables(line.choice):
+                if payable.registration_id == line.registration_id and is_fixed(payable) and payable.tiers:
+                    renewed[line.key] = payable.tiers[0].tier_fen
+    if any(line.tier_fen != renewed.get(line.key, line.tier_fen) for line in basket.lines):
+        basket = renew_tiers(payer=standing.payer, tiers=renewed)
+    return shown_basket(standing, basket)
+
+
 def _shown(standing: Standing, line: BasketLine) -> ShownLine:
     choice = line.choice
     payable = next((p for p in standing.payables(choice) if p.registration_id == line.registration_id), None)
@@ -156,7 +170,7 @@ def _shown(standing: Standing, line: BasketLine) -> ShownLine:
     try:
         shown.priced = price(payable, line.tier_fen, (line.first_month, line.last_month))
     except NotOffered as problem:
-        shown.reason, shown.why_url = words.not_offered_words(problem.code), shown.change_url
+        shown.reason, shown.why_url = words.not_offered_words(problem.code).rstrip("。"), shown.change_url
         return shown
     shown.detail = _detail(payable, shown.priced)
     return shown
@@ -188,7 +202,7 @@ def _detail(payable: Payable, line: Line) -> str:
 def basket(request: HttpRequest) -> HttpResponse:
     """R15: problems stand in their line and never stop the others."""
     standing = standing_of(payer_of(request))
-    found = shown_basket(standing, read_basket(standing.payer))
+    found = current_basket(standing)
     removed = found.basket.removed
     context = {
         "found": found,
@@ -218,7 +232,7 @@ def restore(request: HttpRequest) -> HttpResponse:
 def keep_payable(request: HttpRequest) -> HttpResponse:
     """Leave out what cannot be paid any more, and go on with the rest."""
     standing = standing_of(payer_of(request))
-    for line in shown_basket(standing, read_basket(standing.payer)).blocked_lines:
+    for line in current_basket(standing).blocked_lines:
         remove_line(payer=standing.payer, key=line.line.key)
     return redirect("pages:check")
 
@@ -233,7 +247,7 @@ def check(request: HttpRequest) -> HttpResponse:
     standing = standing_of(payer_of(request))
     if request.method == "POST":
         return _confirm(request, standing)
-    found = shown_basket(standing, read_basket(standing.payer))
+    found = current_basket(standing)
     if not found.lines or found.blocked_lines:
         return redirect("pages:basket")
     context = {
@@ -292,12 +306,14 @@ def _seen(request: HttpRequest) -> dict[str, int]:
 def _refused(refusal: Refused) -> str:
     if refusal.code == "price_changed":
         return words.price_changed_words(refusal.facts["old_fen"], refusal.facts["new_fen"])
+    if refusal.code == "not_offered" and refusal.facts["rule"] == "tier_not_offered":
+        return _("金额或档次有变化。没有提交，没有扣款。请再看一遍。")
     if refusal.code == "basket_changed":
         return _("清单在另一个页面改过。没有提交，没有扣款。请再看一遍。")
     return _("有一项现在不能缴。没有提交，没有扣款。")
 
 
 def _after_refusal(refusal: Refused) -> str:
-    if refusal.code in ("price_changed", "basket_changed"):
+    if refusal.code in ("price_changed", "basket_changed", "not_offered"):
         return reverse("pages:check")
     return reverse("pages:basket")
