@@ -23,7 +23,7 @@ def check_database(url: str) -> bool:
         refuse_old_postgres(connection.server_version)
         with connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('django_migrations') IS NOT NULL")
-            return cursor.fetchone() == (True,)
+            return bool(cursor.fetchone() == (True,))
     finally:
         connection.close()
 

@@ -115,8 +115,4 @@ def clean_environment(
 ) -> dict[str, str]:
     """The caller's variables with ours over them; `without` names some that must not be passed on."""
     kept = {name: value for name, value in base.items() if name not in without}
-    return kept | {"PYTHONUNBUFFERED": "1"} | ours
-
-
-def beat_schedule(run: Path) -> str:
-    return str(run / "beat-schedule")
+    return {**kept, "PYTHONUNBUFFERED": "1", **ours}

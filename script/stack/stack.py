@@ -159,11 +159,11 @@ class Stack:
             command = processes.sandbox(host="127.0.0.1", port=addresses.sandbox_port)
             return self._child(name, processes.python("-m", *command), self.sandbox_environment())
         commands = {
-            "web": lambda: processes.web(host=addresses.host, port=addresses.port),
-            "worker": processes.worker,
-            "beat": lambda: processes.beat(schedule=processes.beat_schedule(self.places.run)),
+            "web": processes.web(host=addresses.host, port=addresses.port),
+            "worker": processes.worker(),
+            "beat": processes.beat(schedule=str(self.places.run / "beat-schedule")),
         }
-        return self._child(name, processes.python("-m", *commands[name]()), self.environment())
+        return self._child(name, processes.python("-m", *commands[name]), self.environment())
 
     def start(self, name: str) -> None:
         """Start one server or process; those that have a sign of life are waited for."""

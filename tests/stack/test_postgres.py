@@ -12,7 +12,7 @@ import psutil
 import psycopg2
 import pytest
 
-from script.stack.keys import ensure_keys
+from script.stack.keys import SERVER_PASSWORDS, write_private
 from script.stack.places import Places
 from script.stack.postgres import Postgres, explain_server
 from script.stack.throwaway import temporary_places
@@ -21,10 +21,15 @@ from script.stack.trouble import Trouble
 pytestmark = pytest.mark.stack
 
 
+def give_passwords(places: Places) -> None:
+    for name in SERVER_PASSWORDS:
+        write_private(places.keys / name, f"secret of {name}".encode())
+
+
 @pytest.fixture
 def places() -> Iterator[Places]:
     with temporary_places() as made:
-        ensure_keys(made, needed=())
+        give_passwords(made)
         yield made
 
 
@@ -163,7 +168,7 @@ def test_start_killed_during_initdb_leaves_nothing_that_hinders_the_next(places:
 def test_path_too_long_for_a_socket_gets_a_short_private_one(places: Places) -> None:
     long = Places(places.data / ("long-" * 12) / ("path-" * 12))
     long.make()
-    ensure_keys(long, needed=())
+    give_passwords(long)
     server = server_at(long)
     try:
         server.start()
@@ -220,7 +225,7 @@ def test_private_parent_stays_private_and_the_data_lie_elsewhere(tmp_path: Path)
     closed.mkdir(mode=0o700)
     places = Places(closed / "var")
     places.make()
-    ensure_keys(places, needed=())
+    give_passwords(places)
     server = server_at(places)
     try:
         server.start()
