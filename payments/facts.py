@@ -3,7 +3,7 @@
 People are found by what the payer typed: number and name together, as the agency holds them (ID-3).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -55,6 +55,7 @@ def load_family(members: Sequence[FamilyMember], *, payer: User, channel: str = 
     held = _registrations(members)
     people = {person for rows in held.values() for _, person in rows}
     declarations = _declarations(people, payer.pk)
+    family_places = _places(row for rows in held.values() for row, _ in rows)
     births = _births({person for member in members if not member.birth_on for _, person in held[member.pk]})
     facts = {
         member.pk: _facts(
@@ -64,6 +65,7 @@ def load_family(members: Sequence[FamilyMember], *, payer: User, channel: str = 
             birth_on=member.birth_on or next((births[p] for _, p in held[member.pk] if p in births), None),
             channel=channel,
             viewer_is_owner=member.relation == FamilyMember.Relation.SELF,
+            feed_places=_places(row for row, _ in held[member.pk]) or family_places,
         )
         for member in members
     }
@@ -85,7 +87,7 @@ def person_facts(person: InsuredPerson) -> Facts:
     first = rows[0][4] if rows else ""
     return _facts(
         held, _declarations({person.pk}, None), document_type=first, birth_on=person.birth_on, channel="portal",
-        viewer_is_owner=True,
+        viewer_is_owner=True, feed_places=_places(row for row, _ in held),
     )  # fmt: skip
 
 
@@ -105,13 +107,13 @@ Held = list[tuple[RegistrationFact, int]]
 
 def _facts(
     held: Held, declarations: dict[int, list[DeclarationFact]], *, document_type: str, birth_on: date | None,
-    channel: str, viewer_is_owner: bool,
+    channel: str, viewer_is_owner: bool, feed_places: tuple[str, ...],
 ) -> Facts:  # fmt: skip
     return Facts(
         identity=Identity(matched=bool(held), document_type=document_type),
         registrations=tuple(row for row, _ in held),
-        policies=_policies(frozenset(row.region for row, _ in held)),
-        feeds=tuple(feed for agency in sorted({row.agency for row, _ in held}) for feed in _feeds(agency)),
+        policies=_policies(_places(row for row, _ in held)),
+        feeds=_feeds(feed_places) if feed_places else (),
         declarations=tuple(fact for person in sorted({p for _, p in held}) for fact in declarations.get(person, ())),
         birth_on=birth_on,
         channel=_channel(channel),
@@ -159,11 +161,14 @@ def _registrations(members: Sequence[FamilyMember]) -> dict[int, Held]:
     return {m.pk: found.get((bytes(m.number_index), m.name_folded), []) for m in members}
 
 
-def _policies(regions: frozenset[str]) -> tuple[PolicyFact, ...]:
+def _places(registrations: Iterable[RegistrationFact]) -> tuple[str, ...]:
+    """The places of these registrations and the places above them."""
+    return tuple(sorted({code for row in registrations for code in lookup_chain(row.region)}))
+
+
+def _policies(places: tuple[str, ...]) -> tuple[PolicyFact, ...]:
     """The policies that concern these places; the most specific place wins inside `assess`."""
-    today = clock.today()
-    places = tuple(sorted({code for region in regions for code in lookup_chain(region)}))
-    return _policies_of(places, today) if places else ()
+    return _policies_of(places, clock.today()) if places else ()
 
 
 @clock.kept_for(REFERENCE_S)
@@ -205,7 +210,8 @@ def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Decl
 
 
 @clock.kept_for(REFERENCE_S)
-def _feeds(agency: str) -> tuple[FeedFact, ...]:
+def _feeds(places: tuple[str, ...]) -> tuple[FeedFact, ...]:
+    """Of the agencies of these places: somebody who is not found learns how old the data are (RG-2)."""
     return tuple(
         FeedFact(
             agency=row.agency_id, kind=row.agency.kind, region=row.region_id,
@@ -213,7 +219,7 @@ def _feeds(agency: str) -> tuple[FeedFact, ...]:
             last_full_on=clock.business_date(row.last_full_at) if row.last_full_at else None,
             agency_name=row.agency.name, agency_phone=row.agency.phone, agency_address=row.agency.address,
         )
-        for row in FeedFreshness.objects.filter(agency_id=agency).select_related("agency")
+        for row in FeedFreshness.objects.filter(agency__region__in=places).select_related("agency")
     )  # fmt: skip
 
 
