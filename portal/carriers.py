@@ -94,7 +94,7 @@ def _call(url: str, content: dict[str, str]) -> dict[str, Any]:
         said = answer.json()
     except (httpx.HTTPError, ValueError) as problem:
         raise CarrierUnreachable from problem
-    if answer.status_code >= 500 or not isinstance(said, dict):
+    if answer.status_code >= 500 or answer.status_code == 429 or not isinstance(said, dict):
         raise CarrierUnreachable
     if answer.status_code >= 400:
         raise CarrierRefused(str(said.get("code", answer.status_code)))

@@ -57,7 +57,7 @@ class DocumentForm(forms.Form):
             self.add_error("number", problem_text(document, problem))
         if not document.refusals and document.questions and not self._asked_before(document):
             self.add_error("number", problem_text(document, document.questions[0]))
-            self.add_error("number", _("如果登记的就是这个号码，请再按一次下一步。"))
+            self.add_error("number", _("如果登记的就是这个号码，不用改，再提交一次。"))
         self.document = document
         cleaned["number"] = document.number
         return cleaned

@@ -6,6 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from core import clock
+from core.models import User
+
 SIZES = ("100", "125", "150", "175")
 COOKIE = "look"
 COOKIE_AGE_S = 400 * 24 * 3600
@@ -32,11 +35,20 @@ class Look:
 
 def read_look(request: HttpRequest) -> Look:
     """The choice of this browser, or of the account that is logged in."""
-    parts = request.COOKIES.get(COOKIE, "").split(".")
-    if len(parts) == 3 and parts[1] in SIZES:
-        return Look(parts[0] == "1", parts[1], parts[2] == "1")
     user = getattr(request, "user", None)
-    return Look(elder=bool(user and user.is_authenticated and getattr(user, "elder_mode", False)))
+    known = user if user is not None and user.is_authenticated else None
+    kept = known.preferences.get("look", "") if known else ""
+    for text in (request.COOKIES.get(COOKIE, ""), str(kept)):
+        parts = text.split(".")
+        if len(parts) == 3 and parts[1] in SIZES:
+            return Look(parts[0] == "1", parts[1], parts[2] == "1")
+    return Look(elder=bool(known and known.elder_mode))
+
+
+def keep_look(user: User, look: Look) -> None:
+    """Keep the choice on the account, so that another browser shows pages alike."""
+    preferences = {**user.preferences, "look": look.as_text()}
+    User.objects.filter(pk=user.pk).update(elder_mode=look.elder, preferences=preferences)
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -44,5 +56,12 @@ def context(request: HttpRequest) -> dict[str, Any]:
     return {
         "look": read_look(request),
         "is_demo": settings.IS_DEMO,
-        "idle_s": settings.SESSION_COOKIE_AGE,
+        "idle_s": _seconds_left(request),
     }
+
+
+def _seconds_left(request: HttpRequest) -> int:
+    """Until this session ends if nothing more is done, for the warning before it."""
+    session = getattr(request, "session", None)
+    seen = session.get("seen_at") if session is not None else None
+    return int(seen + settings.SESSION_COOKIE_AGE - clock.now().timestamp()) if seen else settings.SESSION_COOKIE_AGE

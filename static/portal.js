@@ -4,8 +4,10 @@
   // Warn five minutes before an idle session ends, and extend it with one tap.
   const bar = document.getElementById("idle");
   if (bar) {
-    const warnAfter = (Number(bar.dataset.idle) - 300) * 1000;
-    setTimeout(() => { bar.hidden = false; bar.setAttribute("role", "status"); }, warnAfter);
+    const words = bar.querySelector("p"), text = words.textContent;
+    words.textContent = "";
+    bar.setAttribute("role", "status");
+    setTimeout(() => { bar.hidden = false; words.textContent = text; }, Math.max(0, Number(bar.dataset.idle) - 300) * 1000);
   }
   // One press is one press.
   document.addEventListener("submit", (event) => {
@@ -14,7 +16,32 @@
     form.dataset.sent = "1";
     setTimeout(() => { delete form.dataset.sent; }, 4000);
   });
+  // Back by the browser's own button: the form can be sent again.
+  addEventListener("pageshow", () => {
+    for (const form of document.forms) delete form.dataset.sent;
+  });
   // Lead to the list of errors.
   const errors = document.getElementById("errors");
   if (errors) errors.focus();
+  // Read the page out.
+  const speak = document.getElementById("speak"), voice = window.speechSynthesis;
+  if (speak && voice) {
+    const start = speak.textContent;
+    const still = () => { speak.textContent = start; };
+    speak.parentElement.hidden = false;
+    speak.addEventListener("click", () => {
+      if (voice.speaking) { voice.cancel(); still(); return; }
+      // Piece by piece: some voices fall silent in the middle of a long text.
+      const pieces = document.getElementById("main").innerText.split(/[。\n]+/).filter((piece) => piece.trim());
+      pieces.forEach((piece, at) => {
+        const said = new SpeechSynthesisUtterance(piece);
+        said.lang = document.documentElement.lang === "en" ? "en" : "zh-CN";
+        said.rate = 0.9;
+        if (at === pieces.length - 1) said.onend = still;
+        voice.speak(said);
+      });
+      speak.textContent = speak.dataset.stop;
+    });
+    addEventListener("pagehide", () => voice.cancel());
+  }
 })();

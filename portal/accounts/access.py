@@ -1,12 +1,14 @@
 """Who may see a page: the one guard of residents' doors (fetch and authorise together).
 
-The list of addresses that need nobody is in `portal/public.py`; a house test compares.
+Addresses that need nobody are listed in `tests/house/test_addresses.py`; every other view is guarded.
 """
 
+import ipaddress
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
+from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
@@ -48,15 +50,17 @@ def resident_required(view: View) -> View:
     return cast(View, guarded)
 
 
-def to_login(request: HttpRequest) -> HttpResponse:
+def to_login(request: HttpRequest, back: str = "") -> HttpResponse:
     """Keep a posted form (ID-6) and go to log-in with a signed way back."""
-    way_back = request.get_full_path() if request.method == "GET" else _kept_path(request)
-    signed = signing.dumps(way_back, salt="next")
-    return HttpResponseRedirect(f"{reverse('accounts:login')}?{_query(signed, request.method == 'POST')}")
+    token = keep_form(request) if request.method == "POST" and not back else ""
+    aim = back or (reverse("accounts:kept", args=[token]) if token else _readable_path(request))
+    query = f"next={signing.dumps(aim, salt='next')}" + ("&kept=1" if token else "")
+    return HttpResponseRedirect(f"{reverse('accounts:login')}?{query}")
 
 
-def _query(signed: str, kept: bool) -> str:
-    return f"next={signed}" + ("&kept=1" if kept else "")
+def _readable_path(request: HttpRequest) -> str:
+    """Where to go on after log-in: a page that only takes forms is no place to arrive at."""
+    return request.get_full_path() if request.method in ("GET", "HEAD") else "/"
 
 
 def way_back(signed: str) -> str:
@@ -65,26 +69,26 @@ def way_back(signed: str) -> str:
         path = str(signing.loads(signed, salt="next", max_age=_NEXT_AGE_S))
     except signing.BadSignature:
         return "/"
-    return path if url_has_allowed_host_and_scheme(path, allowed_hosts=None) else "/"
+    return safe_path(path)
 
 
-def _kept_path(request: HttpRequest) -> str:
-    token = keep_form(request)
-    return reverse("accounts:kept", args=[token]) if token else request.path
+def safe_path(path: str) -> str:
+    """An address of this site; home for any other."""
+    return path if path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None) else "/"
 
 
 def keep_form(request: HttpRequest) -> str:
-    """Seal a posted form away for an hour; '' where there is nothing worth keeping."""
+    """Seal a posted form away for an hour; '' where there is nothing worth keeping, or nobody to give it back to."""
     fields = request.POST.copy()
     fields.pop("csrfmiddlewaretoken", None)
-    text = fields.urlencode()
-    if not text or len(text) > _LONGEST_FORM:
+    text, owner = fields.urlencode(), _last_owner(request)
+    if not text or len(text) > _LONGEST_FORM or owner is None:
         return ""
     token = ids.token()
     KeptForm.objects.filter(kept_at__lt=clock.now() - clock.HOUR).delete()
     KeptForm.objects.create(
         token=token,
-        owner_id=_last_owner(request),
+        owner_id=owner,
         path=request.get_full_path()[:300],
         fields_sealed=seal(text, field=_KEPT_FIELD, index=blind_index("name", token)),
     )
@@ -103,6 +107,26 @@ def _last_owner(request: HttpRequest) -> int | None:
     except signing.BadSignature:
         return None
     return int(said) if User.objects.filter(pk=said).exists() else None
+
+
+def forget_forms(user: User) -> None:
+    """After a log-out by hand nothing waits for anybody."""
+    KeptForm.objects.filter(owner=user).delete()
+
+
+def client_address(request: HttpRequest) -> str:
+    """Where a request comes from, for limits: an IPv6 visitor has a whole /64.
+
+    Behind the proxy it is the last hop of X-Forwarded-For, which the proxy writes itself.
+    """
+    named = str(request.META.get("REMOTE_ADDR", ""))
+    if settings.SECURE_PROXY_SSL_HEADER:
+        named = request.headers.get("X-Forwarded-For", named).rsplit(",", 1)[-1].strip()
+    try:
+        found = ipaddress.ip_address(named)
+    except ValueError:
+        return ""
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
 
 
 def remember_owner(response: HttpResponseBase, user: User, *, is_https: bool) -> None:

@@ -1,10 +1,17 @@
-"""One-time codes by short message (ID-5, X7): counted, bounded, and closed where counting fails."""
+"""One-time codes by short message (ID-5, X7): counted, bounded, and closed where counting fails.
+
+A code is good for one purpose only. A code for log-in belongs to a phone; a code that lets somebody look at
+records belongs to the viewer and the person looked at, and goes to that person's phone.
+"""
 
 import hashlib
 import hmac
-from datetime import datetime, timedelta
+import logging
+import threading
+from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from core import clock, ids, limiter
@@ -13,48 +20,43 @@ from core.sealed import blind_index
 from portal.carriers import CarrierRefused, CarrierUnreachable, send_sms
 from portal.models import OneTimeCode
 
+log = logging.getLogger(__name__)
+
 DIGITS = 6
 LIFE = timedelta(minutes=5)
 RESEND_AFTER = timedelta(seconds=60)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 TRIES = 5
 A_DAY_A_PHONE = 5
 AN_HOUR_AN_ADDRESS = 60  # a village behind one address must still get in (X8)
 AN_HOUR_IN_ALL = 20_000
 
 
-def send_code(*, phone: str, address: str, is_known: bool = True) -> datetime:
-    """Send a code and return when another one may be sent. To a phone that is not known nothing is sent.
+def login_key(phone: str) -> bytes:
+    """What a code for log-in hangs on."""
+    return blind_index("phone", phone)
 
-    The answer is the same either way (X5). Raises Refused: `too_soon`, `too_many` (both with at),
-    `sms_refused`, `sms_unreachable`.
+
+def view_key(viewer_id: int, number_index: bytes) -> bytes:
+    """What a code hangs on by which one person lets another look at his records."""
+    return hashlib.sha256(f"view:{viewer_id}:".encode() + number_index).digest()
+
+
+def send_login_code(*, phone: str, address: str, is_known: bool) -> None:
+    """Send a code for log-in. A phone without an account gets a message too, and the page says the same (X5).
+
+    Raises Refused: `too_soon` (seconds), `too_many` (at), `sms_refused`, `sms_unreachable`.
     """
-    index = blind_index("phone", phone)
-    _refuse_too_many(index.hex(), address)
-    code = ids.digits(DIGITS)
-    if is_known:
-        moment = clock.now()
-        values = {"code_hash": _hash(index, code), "sent_at": moment, "ends_at": moment + LIFE, "tries": 0}
-        OneTimeCode.objects.update_or_create(phone_index=index, defaults=values)
-        _hand_over(phone, code)
-    return clock.now() + RESEND_AFTER
-
-
-def _refuse_too_many(key: str, address: str) -> None:
-    once = limiter.take(f"code-pause:{key}", limit=1, period=RESEND_AFTER)
-    if not once.allowed:
-        raise Refused("too_soon", at=once.retry_at)
-    for name, limit, period in (
-        (f"code-day:{key}", A_DAY_A_PHONE, timedelta(days=1)),
-        (f"code-address:{hashlib.sha256(address.encode()).hexdigest()}", AN_HOUR_AN_ADDRESS, timedelta(hours=1)),
-        ("code-all", AN_HOUR_IN_ALL, timedelta(hours=1)),
-    ):
-        verdict = limiter.take(name, limit=limit, period=period)
-        if not verdict.allowed:
-            raise Refused("too_many", at=verdict.retry_at)
-
-
-def _hand_over(phone: str, code: str) -> None:
-    text = _("【社保缴费】验证码%(code)s，5分钟内有效。不要告诉别人。") % {"code": code}
+    key = login_key(phone)
+    _take(f"code-pause:{key.hex()}", 1, RESEND_AFTER, "too_soon")
+    _take(f"code-day:{key.hex()}", A_DAY_A_PHONE, DAY)
+    _take_for_all(address)
+    code = _new_code(key)
+    text = (
+        _("【社保缴费】验证码%(code)s，5分钟内有效。不要告诉别人。") % {"code": code}
+        if is_known
+        else _("【社保缴费】这个手机号还没有实名。请先点“第一次使用，去实名”。不是你本人操作的，不用管。")
+    )
     try:
         send_sms(phone=phone, text=text, message_no=ids.nonce())
     except CarrierRefused as problem:
@@ -63,20 +65,60 @@ def _hand_over(phone: str, code: str) -> None:
         raise Refused("sms_unreachable") from problem
 
 
-def check_code(*, phone: str, code: str) -> None:
+def send_view_code(*, key: bytes, phone: str, text: str, address: str) -> None:
+    """Send a code to the person whose records somebody wants to see; `text` has %(code)s in it.
+
+    Without a phone nothing is sent, and whoever asks learns nothing of it, from time neither: the message
+    is handed over beside the request. Raises Refused: `too_soon` (seconds), `too_many` (at).
+    """
+    _take(f"code-pause:{key.hex()}", 1, RESEND_AFTER, "too_soon")
+    _take(f"code-day:{key.hex()}", A_DAY_A_PHONE, DAY)
+    _take_for_all(address)
+    code = _new_code(key)
+    if phone and limiter.take(f"code-day:{login_key(phone).hex()}", limit=A_DAY_A_PHONE, period=DAY).allowed:
+        threading.Thread(target=_hand_over, args=(phone, text % {"code": code})).start()
+
+
+def _hand_over(phone: str, text: str) -> None:
+    try:
+        send_sms(phone=phone, text=text, message_no=ids.nonce())
+    except (CarrierRefused, CarrierUnreachable) as problem:
+        log.warning("a code was not handed over: %s", type(problem).__name__)
+
+
+def _take_for_all(address: str) -> None:
+    _take(f"code-address:{hashlib.sha256(address.encode()).hexdigest()}", AN_HOUR_AN_ADDRESS, HOUR)
+    _take("code-all", AN_HOUR_IN_ALL, HOUR)
+
+
+def _take(name: str, limit: int, period: timedelta, code: str = "too_many") -> None:
+    verdict = limiter.take(name, limit=limit, period=period)
+    if not verdict.allowed:
+        seconds = max(1, round((verdict.retry_at - clock.now()).total_seconds()))
+        raise Refused(code, at=verdict.retry_at, seconds=seconds)
+
+
+def _new_code(key: bytes) -> str:
+    """Store a new code in the place of the one before, also where it is sent to nobody: it is tried the same way."""
+    code, moment = ids.digits(DIGITS), clock.now()
+    values = {"code_hash": _hash(key, code), "sent_at": moment, "ends_at": moment + LIFE, "tries": 0}
+    OneTimeCode.objects.update_or_create(phone_index=key, defaults=values)
+    return code
+
+
+def check_code(*, key: bytes, code: str) -> None:
     """Use a code up. Raises Refused: `wrong_code`, `code_over` where it has ended or was tried too often."""
-    index = blind_index("phone", phone)
-    row = OneTimeCode.objects.filter(phone_index=index).first()
-    if row is None:
-        raise Refused("wrong_code")
-    if row.tries >= TRIES or clock.now() >= row.ends_at:
+    row = OneTimeCode.objects.filter(phone_index=key).first()
+    if row is None or clock.now() >= row.ends_at:
         raise Refused("code_over")
-    if not hmac.compare_digest(row.code_hash, _hash(index, code)):
-        OneTimeCode.objects.filter(pk=row.pk).update(tries=row.tries + 1)
+    # counted before it is compared, in one statement: tries sent at the same moment are counted too
+    if not OneTimeCode.objects.filter(pk=row.pk, code_hash=row.code_hash, tries__lt=TRIES).update(tries=F("tries") + 1):
+        raise Refused("code_over")
+    if not hmac.compare_digest(row.code_hash, _hash(key, code)):
         raise Refused("wrong_code")
     if not OneTimeCode.objects.filter(pk=row.pk, code_hash=row.code_hash).delete()[0]:
         raise Refused("wrong_code")  # somebody else used it in the same moment
 
 
-def _hash(index: bytes, code: str) -> str:
-    return hmac.new(settings.SECRET_KEY.encode(), index + code.encode(), hashlib.sha256).hexdigest()
+def _hash(key: bytes, code: str) -> str:
+    return hmac.new(settings.SECRET_KEY.encode(), key + code.encode(), hashlib.sha256).hexdigest()

@@ -1,11 +1,13 @@
 """Who somebody is, step by step (ID-5): what he said waits, sealed, in the session until it is proved."""
 
+import hashlib
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from django.contrib.auth import login
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
+from django.db.models import Case, When
 from django.http import HttpRequest
 
 from core import clock, limiter
@@ -17,7 +19,8 @@ from portal.carriers import CarrierUnreachable, RealName, check_real_name
 from registration.family import ensure_self
 from registration.models import FamilyMember
 
-CHECKS_A_DAY = 5  # X5: real-name checks of one number, and of one browser
+CHECKS_A_DAY = 5  # X5: real-name checks of one number from one address; another address is not shut out (X8)
+CHECKS_AN_HOUR = 60  # of any numbers from one address
 _KEY = "claim"
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -54,16 +57,19 @@ def _session_tag(session: SessionBase) -> bytes:
     return blind_index("name", str(session.session_key))
 
 
-def prove_by_carrier(claim: Claim) -> Claim:
+def prove_by_carrier(claim: Claim, *, address: str) -> Claim:
     """Ask the carrier whether name, document and phone belong together.
 
     Raises Refused: `too_many_checks` (at), `no_match` (one answer for every mismatch), `carrier_away`.
     """
-    verdict = limiter.take(
-        f"real-name:{blind_index('number', claim.number).hex()}", limit=CHECKS_A_DAY, period=timedelta(days=1)
-    )
-    if not verdict.allowed:
-        raise Refused("too_many_checks", at=verdict.retry_at)
+    place = hashlib.sha256(address.encode()).hexdigest()[:32]
+    for key, limit, period in (
+        (f"real-name:{blind_index('number', claim.number).hex()}:{place}", CHECKS_A_DAY, timedelta(days=1)),
+        (f"real-name-address:{place}", CHECKS_AN_HOUR, timedelta(hours=1)),
+    ):
+        verdict = limiter.take(key, limit=limit, period=period)
+        if not verdict.allowed:
+            raise Refused("too_many_checks", at=verdict.retry_at)
     try:
         answer = check_real_name(
             name=claim.name, document_type=claim.document_type, document_no=claim.number, phone=claim.phone
@@ -83,11 +89,12 @@ def is_known_phone(phone: str) -> bool:
 
 
 def _owner_of(phone: str) -> User | None:
-    """The account whose phone this is. A phone that went to another person belongs to the one who proved it last."""
+    """The account whose phone this is; of two that share one, whom the carrier named, then who came last."""
+    by_carrier = Case(When(real_named_by=User.RealNameBy.CARRIER, then=0), default=1)
     return (
         User.objects.filter(phone_index=blind_index("phone", phone), is_staff=False, is_active=True)
         .exclude(number_index=None)
-        .order_by("-real_named_at")
+        .order_by(by_carrier, "-real_named_at")
         .first()
     )
 
@@ -122,6 +129,8 @@ def _account(claim: Claim) -> User:
         user.phone_index = phone
         user.phone_sealed = seal(claim.phone, field="core_user.phone_sealed", index=phone)
     user.save()
+    if claim.proved_by == User.RealNameBy.CARRIER:  # the number went to him: it is nobody else's any more
+        User.objects.filter(phone_index=phone).exclude(pk=user.pk).update(phone_index=None, phone_sealed="")
     return user
 
 

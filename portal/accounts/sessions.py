@@ -36,12 +36,8 @@ def _limit(request: HttpRequest) -> None:
     if began is None or seen is None:
         return
     moment = clock.now().timestamp()
-    idle = STAFF_IDLE if request.user.is_authenticated and request.user.is_staff else _resident_idle()
-    if moment - began > settings.SESSION_TOTAL_AGE.total_seconds() or moment - seen > idle.total_seconds():
+    idle = STAFF_IDLE.total_seconds() if getattr(request.user, "is_staff", False) else settings.SESSION_COOKIE_AGE
+    if moment - began > settings.SESSION_TOTAL_AGE.total_seconds() or moment - seen > idle:
         logout(request)
     elif moment - seen > TOUCH_AFTER.total_seconds():
         request.session["seen_at"] = int(moment)
-
-
-def _resident_idle() -> timedelta:
-    return timedelta(seconds=settings.SESSION_COOKIE_AGE)

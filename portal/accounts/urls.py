@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.accounts import views
+from portal.accounts import viewing, views
 
 app_name = "accounts"
 urlpatterns = [
@@ -16,4 +16,7 @@ urlpatterns = [
     path("login/kept/<slug:token>/", views.kept, name="kept"),
     path("session/extend/", views.extend, name="extend"),
     path("leave/", views.leave, name="leave"),
+    path("me/<int:member_id>/view/", viewing.ask, name="view_ask"),
+    path("me/<int:member_id>/view/code/", viewing.code, name="view_code"),
+    path("me/viewers/<int:grant_id>/", viewing.revoke, name="view_revoke"),
 ]

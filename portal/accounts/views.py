@@ -3,7 +3,6 @@
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -14,7 +13,19 @@ from core.identity import mask_phone
 from core.models import User
 from core.refusals import Refused
 from portal.accounts import codes, log_in
-from portal.accounts.access import kept_fields, payer_of, remember_owner, resident_required, way_back
+from portal.accounts.access import (
+    WHO_COOKIE,
+    client_address,
+    forget_forms,
+    is_resident,
+    kept_fields,
+    payer_of,
+    remember_owner,
+    resident_required,
+    safe_path,
+    to_login,
+    way_back,
+)
 from portal.accounts.forms import CodeForm, PhoneForm, RealNameForm
 from portal.accounts.log_in import Claim
 from portal.accounts.words import refusal_words
@@ -46,7 +57,7 @@ def real_name(request: HttpRequest) -> HttpResponse:
         said = form.cleaned_data
         claim = Claim(said["phone"], said["name"], said["document_type"], said["number"])
         try:
-            proved = log_in.prove_by_carrier(claim)
+            proved = log_in.prove_by_carrier(claim, address=client_address(request))
         except Refused as refusal:
             form.add_error("name" if refusal.code == "no_match" else None, refusal_words(refusal))
         else:
@@ -57,9 +68,8 @@ def real_name(request: HttpRequest) -> HttpResponse:
 
 def _send(request: HttpRequest, claim: Claim, form: PhoneForm | RealNameForm) -> bool:
     """Send a code for a claim and keep the claim; says in the form why not."""
-    known = bool(claim.proved_by) or log_in.is_known_phone(claim.phone)
     try:
-        codes.send_code(phone=claim.phone, address=_address(request), is_known=known)
+        _send_code(request, claim)
     except Refused as refusal:
         form.add_error("phone", refusal_words(refusal))
         return False
@@ -67,8 +77,9 @@ def _send(request: HttpRequest, claim: Claim, form: PhoneForm | RealNameForm) ->
     return True
 
 
-def _address(request: HttpRequest) -> str:
-    return str(request.META.get("REMOTE_ADDR", ""))
+def _send_code(request: HttpRequest, claim: Claim) -> None:
+    known = bool(claim.proved_by) or log_in.is_known_phone(claim.phone)
+    codes.send_login_code(phone=claim.phone, address=client_address(request), is_known=known)
 
 
 @require_http_methods(["GET", "POST"])
@@ -80,7 +91,7 @@ def code(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            codes.check_code(phone=claim.phone, code=form.cleaned_data["code"])
+            codes.check_code(key=codes.login_key(claim.phone), code=form.cleaned_data["code"])
             return _welcome(request, claim)
         except Refused as refusal:
             form.add_error("code", refusal_words(refusal))
@@ -93,9 +104,8 @@ def resend(request: HttpRequest) -> HttpResponse:
     claim = log_in.read_claim(request.session)
     if claim is None:
         return redirect("accounts:login")
-    known = bool(claim.proved_by) or log_in.is_known_phone(claim.phone)
     try:
-        codes.send_code(phone=claim.phone, address=_address(request), is_known=known)
+        _send_code(request, claim)
         messages.success(request, _("新验证码已发到尾号%(tail)s。") % {"tail": mask_phone(claim.phone)})
     except Refused as refusal:
         messages.warning(request, refusal_words(refusal))
@@ -174,17 +184,19 @@ def kept(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @require_POST
-@resident_required
 def extend(request: HttpRequest) -> HttpResponse:
-    """继续使用: the middleware has moved the end of the session."""
-    back = request.POST.get("next", "/")
-    return HttpResponseRedirect(way_back(signing.dumps(back, salt="next")))
+    """继续使用: the middleware has moved the end of the session. Pressed too late, it leads to log-in and back."""
+    back = safe_path(request.POST.get("next", ""))
+    return HttpResponseRedirect(back) if is_resident(request) else to_login(request, back)
 
 
 @require_POST
 def leave(request: HttpRequest) -> HttpResponse:
     """退出并清除, for phones that several people use."""
+    if is_resident(request):
+        forget_forms(payer_of(request))
     logout(request)
     response = render(request, "accounts/left.html")
-    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    response.delete_cookie(WHO_COOKIE, samesite="Lax")
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'  # how pages look may stay
     return response

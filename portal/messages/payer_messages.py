@@ -80,8 +80,15 @@ def _text(state: str, lines: list[Declaration]) -> str:
     said = {"people": _people(lines), "money": money(order.amount_fen), "ref": ids.short_reference(order.order_no)}
     if state != "paid":
         return _("【社保缴费】%(people)s%(money)s没有扣款，可以重新缴。参考号%(ref)s。") % said
-    printable = [line.printable_on for line in lines if line.printable_on]
+    done = [line for line in lines if line.status == "paid"]
+    held = [line for line in lines if line.status != "paid"]
+    if not done:
+        return _("【社保缴费】%(people)s已缴过，这次的%(money)s核对后退回。参考号%(ref)s。") % said
+    said |= {"people": _people(done), "money": money(sum(line.amount_fen for line in done))}
     text = _("【社保缴费】%(people)s%(money)s已缴成功，参考号%(ref)s。") % said
+    if held:
+        text += _("另有%(money)s重复，核对后退回。") % {"money": money(sum(line.amount_fen for line in held))}
+    printable = [line.printable_on for line in done if line.printable_on]
     return text + (_("%(day)s后可开证明。") % {"day": bare_date(max(printable))} if printable else "")
 
 
@@ -147,5 +154,3 @@ def _try_later(message: Message) -> bool:
         tries=message.tries + 1, next_try_at=clock.now() + STEPS[message.tries]
     )
     return False
-
-

@@ -6,18 +6,17 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from core.identity import DocumentType, mask_phone
+from core.identity import DocumentType, mask_name, mask_phone
 from core.models import User
 from core.refusals import Refused
-from core.sealed import SealBroken, unseal
-from portal.accounts.access import payer_of, resident_required
+from portal.accounts.access import payer_of, resident_required, safe_path
 from portal.forms import COMMON_DOCUMENTS, DocumentForm
 from portal.pages.standing import shown
+from registration import grants
 from registration.family import MOST_MEMBERS, add_member, change_relation, family_of, remove_member
 from registration.models import FamilyMember
 
@@ -34,18 +33,22 @@ class MemberForm(DocumentForm):
     )
     field_order = ("name", "document_type", "number", "relation", "consented")
 
-    def __init__(self, *args: Any, **values: Any) -> None:
+    def __init__(self, *args: Any, agent: bool = False, **values: Any) -> None:
         super().__init__(*args, **values)
         kinds = [(kind.value, kind.label) for kind in DOCUMENTS]
         self.fields["document_type"].choices = kinds  # type: ignore[attr-defined]
+        if agent:  # he is the person himself, under another document
+            del self.fields["relation"]
+            self.fields["consented"].label = _("这是我本人的证件")
+            self.fields["consented"].error_messages["required"] = _("请确认这是你本人的证件。")
 
 
 @require_http_methods(["GET", "POST"])
 @resident_required
 def add_person(request: HttpRequest) -> HttpResponse:
     """R08. `agent`: the entry 我是经办人, for a holder of another document who pays for himself."""
-    back = _back(request)
-    form = MemberForm(request.POST or None)
+    back, agent = _back(request), "agent" in request.GET
+    form = MemberForm(request.POST or None, agent=agent)
     if request.method == "POST" and form.is_valid():
         try:
             member = _add(request, form)
@@ -54,15 +57,15 @@ def add_person(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("已添加%(name)s。") % {"name": shown(member).name})
             return redirect(back)
-    agent = "agent" in request.GET
     return render(request, "pages/add_person.html", {"form": form, "next": back, "agent": agent})
 
 
 def _add(request: HttpRequest, form: MemberForm) -> FamilyMember:
     said = form.cleaned_data
     return add_member(
-        payer=payer_of(request), relation=said["relation"], document_type=said["document_type"],
-        number=said["number"], name=said["name"], consented=said["consented"], acts_as_agent="agent" in request.GET,
+        payer=payer_of(request), relation=said.get("relation", FamilyMember.Relation.OTHER),
+        document_type=said["document_type"], number=said["number"], name=said["name"],
+        consented=said["consented"], acts_as_agent="agent" in request.GET,
     )  # fmt: skip
 
 
@@ -75,8 +78,7 @@ def _refused(refusal: Refused) -> str:
 
 
 def _back(request: HttpRequest) -> str:
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else "/"
+    return safe_path(request.POST.get("next") or request.GET.get("next") or "")
 
 
 @require_GET
@@ -84,23 +86,19 @@ def _back(request: HttpRequest) -> str:
 def me(request: HttpRequest) -> HttpResponse:
     """R28: what is known of the account, its people, and who may see whose records."""
     payer = payer_of(request)
-    members = [(member, shown(member)) for member in family_of(payer)]
+    people = list(family_of(payer))
+    seen = grants.seen_members(viewer=payer, members=people)
+    members = [(member, shown(member), seen.get(member.pk)) for member in people]
     context = {
         "payer": payer,
-        "phone_tail": mask_phone(_phone(payer)),
+        "viewers": [(grant, mask_name(grant.viewer.name)) for grant in grants.viewers_of(payer)],
+        "phone_tail": mask_phone(grants.phone_of(payer)),
         "proved_by": User.RealNameBy(payer.real_named_by).label,
         "members": members,
         "relations": RELATIONS,
         "room": MOST_MEMBERS - len(members),
     }
     return render(request, "pages/me.html", context)
-
-
-def _phone(payer: User) -> str:
-    try:
-        return unseal(payer.phone_sealed, field="core_user.phone_sealed", index=bytes(payer.phone_index or b""))
-    except SealBroken:
-        return ""
 
 
 @require_http_methods(["GET", "POST"])
@@ -111,6 +109,7 @@ def remove_person(request: HttpRequest, member_id: int) -> HttpResponse:
     if member is None or member.relation == FamilyMember.Relation.SELF:
         return redirect("pages:me")
     if request.method == "POST":
+        grants.give_up_view(viewer=payer_of(request), member=member)
         remove_member(payer=payer_of(request), member_id=member_id)
         messages.success(request, _("已删除%(name)s。缴过的记录还在。") % {"name": shown(member).name})
         return redirect("pages:me")
@@ -122,8 +121,6 @@ def remove_person(request: HttpRequest, member_id: int) -> HttpResponse:
 def relation(request: HttpRequest, member_id: int) -> HttpResponse:
     """Name a relation anew."""
     wanted = request.POST.get("relation", "")
-    if wanted in dict(RELATIONS) and change_relation(
-        payer=payer_of(request), member_id=member_id, relation=wanted
-    ):
+    if wanted in dict(RELATIONS) and change_relation(payer=payer_of(request), member_id=member_id, relation=wanted):
         messages.success(request, _("关系已改。"))
     return redirect("pages:me")

@@ -5,10 +5,10 @@ from dataclasses import replace
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.look import COOKIE, COOKIE_AGE_S, SIZES, Look, read_look
+from portal.accounts.access import is_resident, payer_of, safe_path
+from portal.look import COOKIE, COOKIE_AGE_S, SIZES, Look, keep_look, read_look
 
 
 @require_http_methods(["GET", "POST"])
@@ -32,14 +32,13 @@ def elder(request: HttpRequest) -> HttpResponse:
     """大字版 and back, from the head of any page; the reader stays where he is."""
     wanted = request.POST.get("next", "/")
     look = read_look(request)
-    back = wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else "/"
-    return _keep(request, replace(look, elder=not look.elder), back)
+    return _keep(request, replace(look, elder=not look.elder), safe_path(wanted))
 
 
 def _keep(request: HttpRequest, look: Look, back: str) -> HttpResponseRedirect:
     """On the browser, and on the account where somebody is logged in."""
-    if request.user.is_authenticated and request.user.elder_mode != look.elder:
-        type(request.user).objects.filter(pk=request.user.pk).update(elder_mode=look.elder)
+    if is_resident(request):
+        keep_look(payer_of(request), look)
     response = HttpResponseRedirect(back)
     response.set_cookie(
         COOKIE, look.as_text(), max_age=COOKIE_AGE_S, samesite="Lax", secure=settings.IS_HTTPS, httponly=True

@@ -1,0 +1,73 @@
+"""R28: seeing another person's records, let by that person's own code (HOUSE 5, `view`)."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from core.identity import mask_name
+from core.refusals import Refused
+from portal.accounts import codes
+from portal.accounts.access import client_address, payer_of, resident_required
+from portal.accounts.forms import CodeForm
+from portal.accounts.words import refusal_words
+from registration import grants
+from registration.family import family_of
+from registration.models import FamilyMember
+
+
+@require_http_methods(["GET", "POST"])
+@resident_required
+def ask(request: HttpRequest, member_id: int) -> HttpResponse:
+    """Say whose records and what happens; send the code. The same is said whether he has an account or not (X5)."""
+    member = _other(request, member_id)
+    if request.method == "POST":
+        key = codes.view_key(payer_of(request).pk, bytes(member.number_index))
+        text = _("【社保缴费】%(name)s想看你的缴费记录。同意，就把验证码%%(code)s告诉这个人；不同意，不用管。")
+        try:
+            codes.send_view_code(
+                key=key, phone=grants.phone_of(grants.account_of(member)),
+                text=text % {"name": mask_name(payer_of(request).name)}, address=client_address(request),
+            )  # fmt: skip
+            return redirect("accounts:view_code", member_id)
+        except Refused as refusal:
+            messages.warning(request, refusal_words(refusal))
+    context = {"name": mask_name(member.name), "member": member, "days": grants.LIFE.days}
+    return render(request, "accounts/view_ask.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@resident_required
+def code(request: HttpRequest, member_id: int) -> HttpResponse:
+    """The code that the person read out."""
+    member = _other(request, member_id)
+    form = CodeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            key = codes.view_key(payer_of(request).pk, bytes(member.number_index))
+            codes.check_code(key=key, code=form.cleaned_data["code"])
+        except Refused as refusal:
+            form.add_error("code", refusal_words(refusal))
+        else:
+            grants.grant_view(viewer=payer_of(request), member=member)
+            messages.success(request, _("%(name)s的缴费记录，现在可以看了。") % {"name": mask_name(member.name)})
+            return redirect("pages:records")
+    return render(request, "accounts/view_code.html", {"form": form, "name": mask_name(member.name), "member": member})
+
+
+def _other(request: HttpRequest, member_id: int) -> FamilyMember:
+    """One of the payer's people other than himself; 404 for anybody else's."""
+    found = family_of(payer_of(request)).filter(pk=member_id).exclude(relation=FamilyMember.Relation.SELF).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+@require_POST
+@resident_required
+def revoke(request: HttpRequest, grant_id: int) -> HttpResponse:
+    """The person himself takes the permission back."""
+    if grants.revoke_view(owner=payer_of(request), grant_id=grant_id):
+        messages.success(request, _("已取消。这个人不能再看你的缴费记录。"))
+    return redirect("pages:me")
