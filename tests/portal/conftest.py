@@ -1,3 +1,3 @@
-from tests.outside import books_hold, outside, running_outside
+from tests.outside import books_hold, carriers, outside, running_outside
 
-__all__ = ["books_hold", "outside", "running_outside"]
+__all__ = ["books_hold", "carriers", "outside", "running_outside"]
