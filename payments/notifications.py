@@ -20,7 +20,7 @@ from payments import gateways
 from payments.confirming import Outcome, Payment, confirm_payment
 from payments.discrepancies import open_discrepancy
 from payments.gateways.base import Notice, Result, SignatureInvalid, TradeState
-from payments.models import Discrepancy, Notification, PaymentOrder
+from payments.models import Discrepancy, Notification, PayeeAccount, PaymentOrder
 from payments.order_checks import refresh_order
 from payments.receipts import Put, allocate, record_receipt
 
@@ -167,6 +167,11 @@ def _put_off(row: Notification, problem: Exception) -> str:
     return "case" if is_case else "put_off"
 
 
+def _is_ours(gateway: str, merchant_id: str) -> bool:
+    """Whether the money went to one of our payees: only then is there a receipt."""
+    return PayeeAccount.objects.filter(merchants__contains={gateway: merchant_id}).exists()
+
+
 @transaction.atomic
 def _open_unknown(row: Notification, reason: str) -> None:
     """Hold the money of a payment that fits no order of ours (B8 of a gateway), or say that we are stuck."""
@@ -174,7 +179,7 @@ def _open_unknown(row: Notification, reason: str) -> None:
     said = Result.from_json(row.result) if row.result else None
     amount_fen = (said.amount_fen or 0) if said else 0
     receipt_id = None
-    if unknown and said and amount_fen:
+    if unknown and said and amount_fen and _is_ours(row.gateway, said.merchant_id):
         receipt_id = record_receipt(
             gateway=row.gateway, merchant_id=said.merchant_id, gateway_trade_no=said.trade_no, order_id=None,
             amount_fen=amount_fen, paid_at=said.paid_at or row.received_at, source="notification",

@@ -19,7 +19,7 @@ from payments.discrepancies import open_discrepancy
 from payments.gateways import availability
 from payments.gateways.base import GatewayRefused, GatewayUnreachable, Result, TooEarlyToClose, TradeState
 from payments.models import Declaration, Discrepancy, Notification, PaymentOrder
-from payments.orders import GRACE, clears_by, expire_order, order_ref
+from payments.orders import GRACE, clears_by, expire_order, next_look_back, order_ref
 from payments.states import UNFINISHED
 
 log = logging.getLogger(__name__)
@@ -30,12 +30,15 @@ BATCH = 100
 OVERDUE_BATCH = 1000
 BATCH_TIME = timedelta(seconds=45)
 CASE_AFTER = timedelta(days=2)  # PA-4
+CLOSED = ("failed", "expired")
 UNPAID = (TradeState.NOTPAY, TradeState.NOT_FOUND, TradeState.USERPAYING)
 
 
 def refresh_order(*, order_no: str, actor: str = "system:refresh") -> PaymentOrder:
     """Ask the gateway about an unfinished order and act on what it says; return the order as it then stands."""
     order = PaymentOrder.objects.get(order_no=order_no)
+    if order.status in CLOSED and order.started_at:
+        return _look_back(order)
     if order.status not in ("submitting", "awaiting"):
         return order
     try:
@@ -45,6 +48,21 @@ def refresh_order(*, order_no: str, actor: str = "system:refresh") -> PaymentOrd
     else:
         availability.note_answer(order.gateway)
         _act_on(order, result, actor=actor)
+    order.refresh_from_db()
+    return order
+
+
+def _look_back(order: PaymentOrder) -> PaymentOrder:
+    """Ask about a closed order once more: a success whose notice was lost is still found, without a statement."""
+    try:
+        result = gateways.gateway(order.gateway).query(order_ref(order))
+    except (GatewayUnreachable, GatewayRefused) as problem:
+        log.info("closed order %s: %s at %s", order.order_no[-6:], type(problem).__name__, order.gateway)
+    else:
+        if result.state is TradeState.PAID:
+            confirm_payment(order_no=order.order_no, payment=Payment(result, order.gateway, "query"))
+    next_at = next_look_back(order.closed_at or order.created_at, clock.now())
+    PaymentOrder.objects.filter(pk=order.pk, status__in=CLOSED).update(next_check_at=next_at)
     order.refresh_from_db()
     return order
 
@@ -145,7 +163,7 @@ def _close_for_payer(order: PaymentOrder) -> Result:
 _LEASE = """
 UPDATE payments_paymentorder SET next_check_at = %s
 WHERE id IN (SELECT id FROM payments_paymentorder
-             WHERE status IN ('submitting', 'awaiting') AND next_check_at <= %s
+             WHERE next_check_at <= %s
              ORDER BY next_check_at LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING order_no"""
 

@@ -25,6 +25,7 @@ from payments.models import Declaration, PaymentOrder
 ORDER_LIFE = timedelta(minutes=30)
 FIRST_CHECK = timedelta(seconds=5)
 GRACE = timedelta(minutes=10)  # a payer at the password page may pay after the expiry (G17)
+LOOKS_BACK = (timedelta(minutes=30), timedelta(hours=3), timedelta(days=1), timedelta(days=3), timedelta(days=7))
 MAX_LINES = 20  # refund limits of the gateways (HOUSE 2.11)
 
 
@@ -77,7 +78,8 @@ def start_payment(*, order_no: str, gateway: str, method: str, payer_ip: str, ac
 
     Asking again with the same gateway and method gives the same cashier under the same number. An
     unknown answer leaves the order `submitting`; the sweep asks on. Raises Refused: `finished`,
-    `expired`, `method_fixed` (with gateway), `gateway_down` (with back_at), `not_accepted` (with reason).
+    `expired`, `method_fixed` (with gateway), `no_merchant`, `gateway_down` (with back_at), `not_accepted` (with
+    reason).
     """
     if not availability.is_up(gateway):
         raise Refused("gateway_down", gateway=gateway, back_at=availability.back_at(gateway))
@@ -112,6 +114,8 @@ def _begin_payment(*, order_no: str, gateway: str, method: str, actor: str) -> t
         raise Refused("finished", status=order.status)
     if order.expires_at <= moment:
         raise Refused("expired")
+    if gateway not in order.payee.merchants:
+        raise Refused("no_merchant", gateway=gateway)
     values = {
         "gateway": gateway,
         "method": method,
@@ -156,7 +160,8 @@ def fail_order(*, order_id: int, event: str, reason: str, actor: str) -> bool:
     """End an order that the gateway definitely did not take (`reject`) or says has failed (`fail`)."""
     PaymentOrder.objects.select_for_update().get(pk=order_id)
     evidence = {"reason": reason, "said_at": clock.now()}
-    values = {"failure": reason[:60], "closed_at": clock.now(), "next_check_at": None}
+    moment = clock.now()
+    values = {"failure": reason[:60], "closed_at": moment, "next_check_at": next_look_back(moment, moment)}
     moved = advance(PaymentOrder, [order_id], event, actor=actor, evidence=evidence, values=values)
     if moved:
         free(_declaration_ids(order_id), "release", actor=actor, evidence=evidence)
@@ -172,11 +177,18 @@ def expire_order(*, order_id: int, actor: str, evidence: Mapping[str, Any]) -> b
     """
     order = PaymentOrder.objects.select_for_update().get(pk=order_id)
     event = "withdraw" if order.status == "created" else "release"
-    values = {"closed_at": clock.now(), "next_check_at": None}
+    moment = clock.now()
+    next_at = next_look_back(moment, moment) if order.started_at else None
+    values = {"closed_at": moment, "next_check_at": next_at}
     moved = advance(PaymentOrder, [order_id], "expire", actor=actor, evidence=evidence, values=values)
     if moved:
         free(_declaration_ids(order_id), event, actor=actor, evidence=evidence)
     return bool(moved)
+
+
+def next_look_back(closed_at: datetime, moment: datetime) -> datetime | None:
+    """When a closed order that a gateway knew is asked about again, at growing gaps; None after a week."""
+    return next((closed_at + gap for gap in LOOKS_BACK if closed_at + gap > moment), None)
 
 
 @dataclass(frozen=True, slots=True)

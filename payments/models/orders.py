@@ -102,7 +102,7 @@ class PaymentOrder(Stateful):
         ]
         indexes = [
             models.Index(
-                fields=["next_check_at"], name="order_to_check", condition=Q(status__in=["submitting", "awaiting"])
+                fields=["next_check_at"], name="order_to_check", condition=Q(next_check_at__isnull=False)
             ),
             models.Index(fields=["expires_at"], name="order_to_expire", condition=Q(status="created")),
             models.Index(fields=["payer", "-created_at"], name="order_payer"),

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from django.db import connection
 
 from core import clock
 from core.models import Transition
@@ -15,6 +16,7 @@ from core.refusals import Refused
 from payments.checkout import MemberLine, open_checkout
 from payments.facts import matching_registrations
 from payments.models import Allocation, Declaration, Discrepancy, Notification, PaymentOrder, PeriodClaim, Receipt
+from payments.notifications import process_notification
 from payments.order_checks import cancel_order, expire_overdue_orders, refresh_order, refresh_pending_orders
 from payments.orders import clears_by, start_payment
 from tests import world
@@ -301,3 +303,45 @@ def test_the_sandbox_dies_between_payment_and_notice_and_the_order_ends_paid_onc
     outside.dial(courier_paused=False)
     eventually(lambda: status_of(order) == "paid", seconds=20)
     assert Receipt.objects.count() == 1
+
+
+def test_a_closed_order_is_asked_about_for_a_week_and_a_lost_late_success_is_found(family, outside) -> None:
+    """A success after the closing whose notice never came: no statement is needed to find it."""
+    outside.rule(point="notice", fault="never")
+    order = start(open_family_order(family))
+    release_unpaid(outside, order)
+    assert refresh_pending_orders() == 0
+    outside.pay(order.order_no, forced=True)
+    PaymentOrder.objects.filter(pk=order.pk).update(next_check_at=clock.now())
+    assert refresh_pending_orders() == 1
+    assert status_of(order) == "paid"
+    assert declaration_states(order) == {"paid"}
+
+
+def test_the_last_look_back_ends_the_asking(family, outside) -> None:
+    order = start(open_family_order(family))
+    release_unpaid(outside, order)
+    PaymentOrder.objects.filter(pk=order.pk).update(
+        closed_at=clock.now() - timedelta(days=8), next_check_at=clock.now()
+    )
+    assert refresh_pending_orders() == 1
+    order.refresh_from_db()
+    assert (order.status, order.next_check_at) == ("expired", None)
+
+
+def test_a_payment_of_no_order_of_ours_becomes_a_case_with_its_money_in_full(family, outside) -> None:
+    """G8, B8: kept and tried again; after five minutes a case."""
+    outside.dial(courier_paused=True)
+    order = start(open_family_order(family))
+    outside.pay(order.order_no)
+    with connection.cursor() as cursor:  # the number that the gateway knows is not one of ours any more
+        cursor.execute("UPDATE payments_paymentorder SET order_no = %s WHERE id = %s", ["0" * 26, order.pk])
+    outside.dial(courier_paused=False)
+    eventually(lambda: Notification.objects.filter(failure="unknown_order").exists())
+    row = Notification.objects.get()
+    assert process_notification(notification_id=row.pk) == "put_off"
+    Notification.objects.update(received_at=clock.now() - timedelta(minutes=6))
+    assert process_notification(notification_id=row.pk) == "case"
+    held = Discrepancy.objects.get()
+    assert (held.kind, held.amount_fen) == ("unknown_order", 150_000)
+    assert Receipt.objects.get().order_id is None
