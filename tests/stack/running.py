@@ -70,9 +70,12 @@ class RunningStack:
 
 
 @contextmanager
-def running_stack(given: dict[str, str]) -> Iterator[RunningStack]:
-    """Start everything; stop and remove it when the block ends. `given` are the variables of the caller."""
+def running_stack(given: dict[str, str], *, as_of: str = "") -> Iterator[RunningStack]:
+    """Start everything; stop and remove it when the block ends. `given` are the variables of the caller; `as_of`
+    is the business date of the first day."""
     environment = {name: value for name, value in given.items() if name in PASSED_ON}
+    if as_of:
+        environment["PORTAL_AS_OF"] = as_of
     with temporary_places() as places:
         addresses = Addresses(port=outside.free_port(), sandbox_port=outside.free_port())
         stack = Stack(places, addresses, given=environment)
