@@ -54,7 +54,7 @@ class Servers:
 def servers(*, settings: Mapping[str, str] = TEST_SETTINGS, disk: bool = False) -> Iterator[Servers]:
     """PostgreSQL and Valkey with empty data, until the block ends.
 
-    The role may create databases. `disk` keeps the data on a real disk (/var/tmp) where /tmp may be memory.
+    The role may create databases, ask for a checkpoint and read statistics. `disk` keeps the data on a real disk (/var/tmp) where /tmp may be memory.
     """
     with ExitStack() as stack:
         places = stack.enter_context(temporary_places(disk=disk))
@@ -64,6 +64,7 @@ def servers(*, settings: Mapping[str, str] = TEST_SETTINGS, disk: bool = False) 
         postgres.start()
         with postgres.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"ALTER ROLE {OWNER} CREATEDB")
+            cursor.execute(f"GRANT pg_checkpoint, pg_monitor TO {OWNER}")  # benchmarks begin at a checkpoint
         connection.close()
         at = valkey.socket_path(places.run)
         broker = Child(
