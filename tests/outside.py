@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import redis
+from django.conf import LazySettings
 
 from core import clock
 from payments import gateways
 from payments.gateways import availability
 from payments.models import PaymentOrder
 from reconciliation.books import check_books
-from tests.sandbox.process import APIV3_KEY, APP_ID, APPID, MCHID, SELLER_ID, Sandbox, free_port
+from tests.sandbox.process import APIV3_KEY, APP_ID, APPID, CARRIER_TOKEN, MCHID, SELLER_ID, Sandbox, free_port
 
 
 @pytest.fixture(scope="session")
@@ -51,12 +53,43 @@ def gateway_settings(sandbox: Sandbox) -> dict[str, dict[str, object]]:
     }
 
 
+def carrier_settings(sandbox: Sandbox, settings: LazySettings) -> None:
+    """Point the portal at this sandbox's carriers and wallets, and forget what was counted before."""
+    settings.SMS_URL = f"{sandbox.url}/sms/messages"
+    settings.REAL_NAME_URL = f"{sandbox.url}/realname/verify"
+    settings.WALLET_URL = f"{sandbox.url}/wallet"
+    settings.CARRIER_TOKEN = CARRIER_TOKEN
+    forget_limits(settings.REDIS_URL)
+
+
+def forget_limits(redis_url: str, pattern: str = "") -> None:
+    """As if nobody had tried anything yet."""
+    with redis.Redis.from_url(redis_url) as broker:
+        for key in broker.scan_iter(f"limit:{pattern}*"):
+            broker.delete(key)
+
+
+def ready(sandbox: Sandbox) -> Sandbox:
+    """The sandbox with every control as at the start."""
+    if sandbox.process is None or sandbox.process.poll() is not None:
+        sandbox.start()  # the test before killed it
+    (sandbox.home / "data" / "people.json").unlink(missing_ok=True)
+    sandbox.control("POST", "clear", json={})
+    return sandbox
+
+
+@pytest.fixture
+def carriers(running_outside: Sandbox, settings: LazySettings, db: None) -> Sandbox:
+    """The sandbox's carriers and wallets, without a server that hears of payments."""
+    carrier_settings(running_outside, settings)
+    return ready(running_outside)
+
+
 @pytest.fixture
 def outside(running_outside: Sandbox, settings, live_server) -> Iterator[Sandbox]:
     """The sandbox with every control as at the start; its notices arrive at this test's own server."""
-    if running_outside.process is None or running_outside.process.poll() is not None:
-        running_outside.start()  # the test before killed it
-    running_outside.control("POST", "clear", json={})
+    ready(running_outside)
+    carrier_settings(running_outside, settings)
     settings.GATEWAYS = gateway_settings(running_outside)
     settings.BASE_URL = live_server.url
     gateways.gateway.cache_clear()

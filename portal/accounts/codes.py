@@ -48,9 +48,7 @@ def send_login_code(*, phone: str, address: str, is_known: bool) -> None:
     Raises Refused: `too_soon` (seconds), `too_many` (at), `sms_refused`, `sms_unreachable`.
     """
     key = login_key(phone)
-    _take(f"code-pause:{key.hex()}", 1, RESEND_AFTER, "too_soon")
-    _take(f"code-day:{key.hex()}", A_DAY_A_PHONE, DAY)
-    _take_for_all(address)
+    _refuse_too_many(key, address)
     code = _new_code(key)
     text = (
         _("【社保缴费】验证码%(code)s，5分钟内有效。不要告诉别人。") % {"code": code}
@@ -71,9 +69,7 @@ def send_view_code(*, key: bytes, phone: str, text: str, address: str) -> None:
     Without a phone nothing is sent, and whoever asks learns nothing of it, from time neither: the message
     is handed over beside the request. Raises Refused: `too_soon` (seconds), `too_many` (at).
     """
-    _take(f"code-pause:{key.hex()}", 1, RESEND_AFTER, "too_soon")
-    _take(f"code-day:{key.hex()}", A_DAY_A_PHONE, DAY)
-    _take_for_all(address)
+    _refuse_too_many(key, address)
     code = _new_code(key)
     if phone and limiter.take(f"code-day:{login_key(phone).hex()}", limit=A_DAY_A_PHONE, period=DAY).allowed:
         threading.Thread(target=_hand_over, args=(phone, text % {"code": code})).start()
@@ -86,9 +82,12 @@ def _hand_over(phone: str, text: str) -> None:
         log.warning("a code was not handed over: %s", type(problem).__name__)
 
 
-def _take_for_all(address: str) -> None:
+def _refuse_too_many(key: bytes, address: str) -> None:
+    """What is refused for the address costs the phone nothing."""
     _take(f"code-address:{hashlib.sha256(address.encode()).hexdigest()}", AN_HOUR_AN_ADDRESS, HOUR)
     _take("code-all", AN_HOUR_IN_ALL, HOUR)
+    _take(f"code-pause:{key.hex()}", 1, RESEND_AFTER, "too_soon")
+    _take(f"code-day:{key.hex()}", A_DAY_A_PHONE, DAY)
 
 
 def _take(name: str, limit: int, period: timedelta, code: str = "too_many") -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from django.contrib.auth import login
+from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.db.models import Case, When
@@ -117,7 +118,10 @@ def _account(claim: Claim) -> User:
     number, phone = blind_index("number", claim.number), blind_index("phone", claim.phone)
     user, is_new = User.objects.get_or_create(
         number_index=number,
-        defaults={"number_sealed": seal(claim.number, field="core_user.number_sealed", index=number)},
+        defaults={
+            "number_sealed": seal(claim.number, field="core_user.number_sealed", index=number),
+            "password": make_password(None),
+        },
     )
     if not is_new and (user.is_staff or not user.is_active):
         raise Refused("unknown")
