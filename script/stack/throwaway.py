@@ -54,7 +54,8 @@ class Servers:
 def servers(*, settings: Mapping[str, str] = TEST_SETTINGS, disk: bool = False) -> Iterator[Servers]:
     """PostgreSQL and Valkey with empty data, until the block ends.
 
-    The role may create databases, ask for a checkpoint and read statistics. `disk` keeps the data on a real disk (/var/tmp) where /tmp may be memory.
+    The role may create databases, ask for a checkpoint and read statistics. `disk` keeps the data on a real disk
+    (/var/tmp) where /tmp may be memory.
     """
     with ExitStack() as stack:
         places = stack.enter_context(temporary_places(disk=disk))
