@@ -21,7 +21,7 @@ from payments.policies.in_force import terms_of
 from payments.words import figures
 from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
-from portal.pages.standing import what_label
+from portal.pages.standing import declared_label
 from registration.models import FamilyMember
 
 
@@ -83,7 +83,7 @@ def order_people(order: PaymentOrder) -> list[OrderPerson]:
 
 def line_label(row: Declaration) -> str:
     """居民养老 2026年度, by the terms under which it was declared."""
-    return what_label(row.insurance_type_id, row.coverage_year, row.part, terms_of([row.policy_id])[row.policy_id])
+    return declared_label(row, terms_of([row.policy_id])[row.policy_id])
 
 
 @dataclass

@@ -22,7 +22,7 @@ from payments.states import DECLARATION
 from payments.words import figures, names
 from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
-from portal.pages.standing import what_label
+from portal.pages.standing import declared_label
 from registration.models import FamilyMember
 
 PAGE_LENGTH = 50
@@ -81,16 +81,12 @@ def channel_label(row: Declaration) -> str:
     return devices.gateway_label(row.order.gateway) if row.order.gateway else row.channel.name
 
 
-def _label(row: Declaration, terms: PolicyTerms) -> str:
-    return what_label(row.insurance_type_id, row.coverage_year, row.part, terms)
-
-
 def shown_record(row: Declaration, terms: PolicyTerms, relations: dict[bytes, str]) -> ShownRecord:
     """Put one record into words."""
     tag, kind = record_tag(row)
     at = row.paid_at or row.declared_at
     return ShownRecord(
-        row=row, what=_label(row, terms), person=person_label(row, relations), tag=tag, tag_kind=kind,
+        row=row, what=declared_label(row, terms), person=person_label(row, relations), tag=tag, tag_kind=kind,
         channel=channel_label(row), on=figures.short_date(clock.business_date(at)),
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from core.identity import mask_name
 from core.models import User
 from payments.drafts import Choice
 from payments.facts import family_facts, judge
+from payments.models import Declaration
 from payments.policies.terms import PolicyTerms
 from payments.pricing import TOP_UP, Asked, Assessment, Blocker, Facts, Payable, RegistrationFact
 from payments.words import names
@@ -140,3 +141,21 @@ def what_label(insurance_type: str, coverage_year: int, part: str, terms: Policy
     """居民养老 2026年度."""
     parts = [names.insurance_type(insurance_type), year_label(coverage_year, terms)]
     return " ".join([*parts, _("提高档次")] if part == TOP_UP else parts)
+
+
+def month_of_year(coverage_year: int, start_month: int, month: int) -> str:
+    """7月: the n-th month of a coverage year; with its year where the coverage year spans two (PO-14)."""
+    if start_month == 1:
+        return _("%(month)d月") % {"month": month}
+    start = start_month - 1 + month - 1
+    return _("%(year)d年%(month)d月") % {"year": coverage_year + start // 12, "month": start % 12 + 1}
+
+
+def declared_label(row: Declaration, terms: PolicyTerms) -> str:
+    """灵活就业养老 2022年度 1月—5月: what a declaration is for, by the terms under which it was made."""
+    what = what_label(row.insurance_type_id, row.coverage_year, row.part, terms)
+    if row.first_month is None or row.last_month is None:
+        return what
+    year, start = row.coverage_year, terms.coverage_start_month
+    first, last = month_of_year(year, start, row.first_month), month_of_year(year, start, row.last_month)
+    return f"{what} {first}" if first == last else f"{what} {first}—{last}"

@@ -15,7 +15,7 @@ from payments.pricing import NotOffered, Payable, RegistrationFact, TierOffer, W
 from payments.words import names
 from portal.accounts.access import payer_of, resident_required
 from portal.pages.charts import Chart, stacked_bars
-from portal.pages.standing import ShownPerson, Standing, standing_of, year_label
+from portal.pages.standing import ShownPerson, Standing, month_of_year, standing_of, year_label
 from portal.pages.steps import NO_MONTHS, Months, choice_url, chosen_payable, make_line, next_page, people_url, why_url
 
 SHOWN_AT_FIRST = 3
@@ -280,11 +280,8 @@ class MonthCell:
 
 
 def month_label(payable: Payable, month: int) -> str:
-    """7月: the n-th month of the coverage year; with its year where the coverage year spans two (PO-14)."""
-    if payable.terms.coverage_start_month == 1:
-        return _("%(month)d月") % {"month": month}
-    start = payable.terms.coverage_start_month - 1 + month - 1
-    return _("%(year)d年%(month)d月") % {"year": payable.coverage_year + start // 12, "month": start % 12 + 1}
+    """7月, of the coverage year of a payable."""
+    return month_of_year(payable.coverage_year, payable.terms.coverage_start_month, month)
 
 
 @require_http_methods(["GET", "POST"])
