@@ -5,10 +5,12 @@ share the database connection. The job, keys included, goes to them through thei
 """
 
 import os
+import queue
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from multiprocessing.connection import Connection, wait
+import threading
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -19,6 +21,7 @@ from registration.feed_rows import ChunkConverter, ChunkRows, Job, Share
 SIZE = 2
 _ROOT = Path(__file__).resolve().parent.parent
 _AHEAD = 2  # chunks that lie waiting before each process
+_LYING = 32  # results that lie waiting for the caller: some 60 MB
 
 
 class CrewLost(RuntimeError):
@@ -51,10 +54,15 @@ class Member:
 
 
 class Crew:
-    """Starts at once, so that the processes get ready while the file is still being looked through."""
+    """Starts at once, so that the processes get ready while the file is still being looked through.
+
+    A thread passes chunks out and takes rows in, so that the processes go on while the caller stores a slice.
+    """
 
     def __init__(self, size: int = SIZE) -> None:
         self.members = [Member() for _ in range(size)]
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
         return self
@@ -62,31 +70,58 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended.set()
         for member in self.members:
             if kind is not None:
                 member.process.kill()
             member.end()
+        for thread in self._threads:
+            thread.join()
 
     def begin(self, job: Job) -> None:
         """Tell all what is the same for all chunks. Raises CrewLost."""
         self._tell(job)
 
-    def convert(self, share: Share, chunks: Iterable[Chunk]) -> Iterator[ChunkRows | bytes]:
-        """The rows of every chunk in any order; last from each process, as bytes, the digests that it met."""
+    def convert(self, share: Share, chunks: Sequence[Chunk]) -> Iterator[ChunkRows | bytes]:
+        """The rows of every chunk in their order; last from each process, as bytes, the digests that it met.
+
+        Raises CrewLost.
+        """
         self._tell(share)
-        waiting = iter(chunks)
-        open_ones = {member.back: member for member in self.members}
-        busy = dict.fromkeys(open_ones, 0)
-        for back in [*open_ones] * _AHEAD:
-            self._give(open_ones[back], next(waiting, None), busy)
-        while any(busy.values()):
-            for back in cast("list[Connection]", wait([one for one, count in busy.items() if count])):
-                yield self._take(back)
-                busy[back] -= 1
-                self._give(open_ones[back], next(waiting, None), busy)
-        for back, member in open_ones.items():
-            member.to.send(None)
-            yield cast(bytes, self._take(back))
+        results: Results = queue.Queue(_LYING)
+        thread = threading.Thread(target=self._pass, args=(chunks, results), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        while (result := results.get()) is not None:
+            if isinstance(result, Exception):
+                raise CrewLost("a helper process has ended") from result
+            yield result
+        thread.join()
+
+    def _pass(self, chunks: Sequence[Chunk], results: "Results") -> None:
+        size = len(self.members)
+        try:
+            for position in range(min(_AHEAD * size, len(chunks))):
+                self.members[position % size].to.send(chunks[position])
+            for position in range(len(chunks)):
+                self._lay(results, self.members[position % size].back.recv())
+                if position + _AHEAD * size < len(chunks):
+                    self.members[position % size].to.send(chunks[position + _AHEAD * size])
+            for member in self.members:
+                member.to.send(None)
+                self._lay(results, member.back.recv())
+            self._lay(results, None)
+        except Exception as error:  # whatever it is, the caller must not wait for ever
+            self._lay(results, error)
+
+    def _lay(self, results: "Results", result: ChunkRows | bytes | Exception | None) -> None:
+        """Wait for room, unless nobody takes results any more."""
+        while not self._ended.is_set():
+            try:
+                return results.put(result, timeout=0.2)
+            except queue.Full:
+                continue
+        return None
 
     def _tell(self, message: object) -> None:
         try:
@@ -95,20 +130,8 @@ class Crew:
         except OSError as error:
             raise CrewLost("a helper process has ended") from error
 
-    def _give(self, member: Member, chunk: Chunk | None, busy: "dict[Connection, int]") -> None:
-        if chunk is None:
-            return
-        try:
-            member.to.send(chunk)
-        except OSError as error:
-            raise CrewLost("a helper process has ended") from error
-        busy[member.back] += 1
 
-    def _take(self, back: "Connection") -> ChunkRows | bytes:
-        try:
-            return cast("ChunkRows | bytes", back.recv())
-        except (EOFError, OSError) as error:
-            raise CrewLost("a helper process has ended") from error
+Results = queue.Queue[ChunkRows | bytes | Exception | None]
 
 
 def serve(orders: "Connection", answers: "Connection") -> None:

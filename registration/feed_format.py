@@ -37,7 +37,7 @@ INTEGERS = frozenset({"version", "coverage_year"})
 
 ENCODINGS = ("utf-8", "gb18030")
 LINE_BYTES_MAX = 64 * 1024
-CHUNK_BYTES = 2 * 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _CSV_START = b"feed,"
 

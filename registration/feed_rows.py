@@ -63,7 +63,7 @@ class ChunkRows:
 
     staged: bytes
     rejected: bytes
-    unchanged: int
+    fresh: int  # how many lines both hold
 
 
 class ChunkConverter:
@@ -91,7 +91,6 @@ class ChunkConverter:
             lines.pop()
         begun, held, met, of = self._digest, self._held, self.met, self.share.of
         fresh: list[tuple[int, bytes, bytes]] = []
-        unchanged = 0
         for number, line in enumerate(lines, chunk.first_line):
             hashed = begun.copy()
             hashed.update(line)
@@ -99,12 +98,11 @@ class ChunkConverter:
             position = held.get(digest)
             if position is not None:
                 met[position] = 1
-                unchanged += 1
             elif of == 1 or digest[0] % of == self.share.number:
                 fresh.append((number, digest, line))
-        return self._rows(fresh, unchanged)
+        return self._rows(fresh)
 
-    def _rows(self, fresh: list[tuple[int, bytes, bytes]], unchanged: int) -> ChunkRows:
+    def _rows(self, fresh: list[tuple[int, bytes, bytes]]) -> ChunkRows:
         heads: list[str] = []
         entries: list[Entry] = []
         rejected: list[str] = []
@@ -117,7 +115,7 @@ class ChunkConverter:
                 rejected.append("\t".join(_plain(text) for text in told) + "\n")
             else:
                 heads.append(f"{number}\t\\\\x{digest.hex()}")
-        return ChunkRows("".join(self._staged(heads, entries)).encode(), "".join(rejected).encode(), unchanged)
+        return ChunkRows("".join(self._staged(heads, entries)).encode(), "".join(rejected).encode(), len(fresh))
 
     def _staged(self, heads: list[str], entries: list[Entry]) -> Iterator[str]:
         sealer = self.job.sealer

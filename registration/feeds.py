@@ -6,12 +6,12 @@ a run that was cut off leaves nothing and can be repeated.
 
 import hashlib
 import logging
-import tempfile
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -21,23 +21,21 @@ from core.nudge import nudge
 from core.refusals import Refused
 from core.sealed import sealer
 from core.transitions import advance, record_creation
-from registration import feed_merge
 from registration.feed_crew import Crew
 from registration.feed_format import FeedBroken, Header, Survey, read_header, survey
 from registration.feed_lines import Codes, LineReader
-from registration.feed_rows import ChunkConverter, ChunkRows, Job, Share
+from registration.feed_merge import Merge
+from registration.feed_rows import Job, Share
+from registration.feed_staging import held_shares, stage
 from registration.feed_words import broken_sentence
 from registration.models import Agency, FeedBatch, FeedFreshness, InsuranceType, PopulationGroup, Region, Registration
 
 log = logging.getLogger(__name__)
 
-DIGESTS_AT_ONCE = 1_250_000
-"""How many digests a converter holds; a longer list is taken in several shares, so that memory stays flat."""
 CREW_FROM_BYTES = 8 * 1024 * 1024
 LEASE = timedelta(minutes=10)
 # Numbers of our own for advisory locks. One feed is merged at a time, so that nobody becomes two people.
 _LOCK_RECEIVE, _LOCK_BATCH, _LOCK_MERGE = 7_302, 7_303, 7_304
-_COPY_BYTES = 1 << 18
 
 
 def receive_feed(*, agency_code: str, file_name: str, stream: BinaryIO, actor: str) -> FeedBatch:
@@ -72,6 +70,8 @@ def _keep(stream: BinaryIO, path: Path) -> tuple[str, int]:
             digest.update(block)
             size += len(block)
             file.write(block)
+        file.flush()
+        os.fsync(file.fileno())  # the row that will speak of it must find it after a crash
     return digest.hexdigest(), size
 
 
@@ -212,15 +212,20 @@ def _apply(batch: FeedBatch, found: Survey, covered: list[str], crew: Crew | Non
         return  # another run has finished it meanwhile
     if header.scope == "full" and _later_full(batch, header, covered):
         raise OverlappingFeeds(f"a later full list overtook batch {batch.pk}")
-    feed_merge.make_tables()
-    by_digest = _stage(batch, found, covered, crew)
-    merged = feed_merge.merge(
+    held = Registration.objects.filter(agency=batch.agency_id, line_digest__isnull=False).count()
+    by_digest = found.lines * 10 >= held > 0  # for a few lines it is cheaper to compare in the database
+    merged = Merge(
         {
             "agency": batch.agency_id, "batch": batch.pk, "covered": covered, "is_full": header.scope == "full",
             "by_digest": by_digest, "made_at": header.made_at, "made_on": clock.business_date(header.made_at),
             "received_at": batch.received_at, "now": clock.now(),
         }
     )  # fmt: skip
+    merged.begin()
+    shares = held_shares(batch.agency_id, held) if by_digest else [Share()]
+    for _ in stage(_job(batch, found, covered), found.chunks, shares, crew):
+        merged.merge_slice()
+    merged.finish()
     advance(
         FeedBatch, [batch.pk], "apply_partly" if merged.rejected else "apply", actor=actor,
         values={
@@ -231,109 +236,18 @@ def _apply(batch: FeedBatch, found: Survey, covered: list[str], crew: Crew | Non
     )  # fmt: skip
 
 
-# ---- staging --------------------------------------------------------------------------------------------------------
-
-
-def _stage(batch: FeedBatch, found: Survey, covered: Iterable[str], crew: Crew | None) -> bool:
-    """Fill the temporary tables; whether lines with a digest that is held were left out."""
+def _job(batch: FeedBatch, found: Survey, covered: Iterable[str]) -> Job:
     ours = sealer()
-    job = Job(
+    codes = Codes(
+        insurance_types=frozenset(InsuranceType.objects.values_list("code", flat=True)),
+        groups=frozenset(PopulationGroup.objects.values_list("code", flat=True)),
+        regions=frozenset(Region.objects.values_list("code", flat=True)),
+        covered=frozenset(covered),
+    )
+    return Job(
         path=batch.stored_path,
         encoding=found.encoding,
-        reader=LineReader(
-            Codes(
-                insurance_types=frozenset(InsuranceType.objects.values_list("code", flat=True)),
-                groups=frozenset(PopulationGroup.objects.values_list("code", flat=True)),
-                regions=frozenset(Region.objects.values_list("code", flat=True)),
-                covered=frozenset(covered),
-            ),
-            found.layout, found.columns, clock.today(),
-        ),
+        reader=LineReader(codes, found.layout, found.columns, clock.today()),
         sealer=ours,
         digest_key=hashlib.blake2b(ours.keyring.index_keys[ours.keyring.index_key_id], person=b"feed lines").digest(),
-    )  # fmt: skip
-    held = Registration.objects.filter(agency=batch.agency_id, line_digest__isnull=False).count()
-    by_digest = found.lines * 10 >= held > 0  # for a few lines it is cheaper to compare in the database
-    shares = _shares(batch.agency_id, held) if by_digest else iter([Share()])
-    if crew is not None:
-        crew.begin(job)
-    converter = None if crew is not None else ChunkConverter(job)
-    for share in shares:
-        staging = _Staging(share)
-        with tempfile.TemporaryFile() as rejected:
-            if crew is not None:
-                staging.copy(crew.convert(share, found.chunks), rejected)
-            elif converter is not None:
-                converter.take(share)
-                staging.copy([*map(converter.convert, found.chunks), bytes(converter.met)], rejected)
-        staging.keep_missing()
-    return by_digest
-
-
-def _shares(agency_code: str, held: int) -> Iterator[Share]:
-    of = -(-held // DIGESTS_AT_ONCE)
-    for number in range(of):
-        with tempfile.TemporaryFile() as file, connection.cursor() as cursor:
-            sql = cursor.mogrify(
-                "COPY (SELECT line_digest FROM registration_registration WHERE agency_id = %s AND "
-                "line_digest IS NOT NULL AND get_byte(line_digest, 0) %% %s = %s) TO STDOUT (FORMAT binary)",
-                [agency_code, of, number],
-            )
-            cursor.copy_expert(sql, file)
-            file.seek(0)
-            yield Share(file.read(), number, of)
-
-
-class _Staging:
-    """Streams what the converters give into the temporary tables."""
-
-    def __init__(self, share: Share) -> None:
-        self.share = share
-        self.met = 0  # the converters' notes, as one long number
-
-    def copy(self, results: Iterable[ChunkRows | bytes], rejected: IO[bytes]) -> None:
-        """COPY the staged rows as they come, the rejected ones after them."""
-        with connection.cursor() as cursor:
-            columns = ", ".join(feed_merge.STAGED)
-            cursor.copy_expert(
-                f"COPY feed_staging ({columns}) FROM STDIN", _Pieces(self._rows(results, rejected)), _COPY_BYTES
-            )
-            rejected.seek(0)
-            cursor.copy_expert(f"COPY feed_rejected ({', '.join(feed_merge.REJECTED)}) FROM STDIN", rejected)
-
-    def _rows(self, results: Iterable[ChunkRows | bytes], rejected: IO[bytes]) -> Iterator[bytes]:
-        for result in results:
-            if isinstance(result, bytes):
-                self.met |= int.from_bytes(result, "big")
-            else:
-                rejected.write(result.rejected)
-                yield result.staged
-
-    def keep_missing(self) -> None:
-        """Write down the digests of the share that no line had."""
-        met = self.met.to_bytes(self.share.count(), "big")
-        with tempfile.TemporaryFile() as file, connection.cursor() as cursor:
-            position = met.find(b"\0")
-            while position >= 0:
-                file.write(b"\\\\x" + self.share.digest(position).hex().encode() + b"\n")
-                position = met.find(b"\0", position + 1)
-            file.seek(0)
-            cursor.copy_expert("COPY feed_missing (digest) FROM STDIN", file)
-
-
-class _Pieces:
-    """An iterator of bytes as the file that COPY reads from."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = memoryview(b"")
-
-    def read(self, size: int) -> bytes:
-        """At most `size` bytes; none at the end."""
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return b""
-            self._rest = memoryview(piece)
-        part, self._rest = self._rest[:size], self._rest[size:]
-        return bytes(part)
+    )

@@ -15,7 +15,7 @@ from core import clock, sealed
 from core.models import Heartbeat, Transition, User
 from core.refusals import Refused
 from core.sealed import blind_index, unseal
-from registration import feeds, tasks
+from registration import feed_staging, feeds, tasks
 from registration.feed_format import Layout
 from registration.feed_rows import SEALED_DOCUMENT, SEALED_REGISTRATION
 from registration.feeds import apply_feed, apply_waiting, receive_feed
@@ -463,7 +463,7 @@ def test_helper_processes_come_to_the_same_end(monkeypatch: pytest.MonkeyPatch) 
 def test_digests_taken_in_shares_come_to_the_same_end(monkeypatch: pytest.MonkeyPatch) -> None:
     people = [line(f"A{at}", document_no=number(at)) for at in range(60)]
     send("1", *people, scope="full")
-    monkeypatch.setattr(feeds, "DIGESTS_AT_ONCE", 7)
+    monkeypatch.setattr(feed_staging, "DIGESTS_AT_ONCE", 7)
     people[3] |= {"version": 2, "name": "李强"}
     del people[20]
     before = rows()
