@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 
 from django.db import connection
-from psycopg2 import DatabaseError
 
 from registration.feed_crew import Crew
 from registration.feed_format import Chunk
@@ -73,7 +72,7 @@ class _Slices:
             rows = _Pieces(self._rows(rejected))
             try:
                 cursor.copy_expert(f"COPY feed_staging ({', '.join(STAGED)}) FROM STDIN", rows, _COPY_BYTES)
-            except DatabaseError as error:
+            except Exception as error:
                 raise rows.failure or error from error
             rejected.seek(0)
             cursor.copy_expert(f"COPY feed_rejected ({', '.join(REJECTED)}) FROM STDIN", rejected, _COPY_BYTES)
