@@ -43,18 +43,17 @@ class PricedLine:
     person_id: int
 
 
+_MEMBERS = "SELECT * FROM registration_familymember WHERE payer_id = %s AND removed_at IS NULL AND id = ANY(%s)"
+
+
 def price_lines(*, payer: User, lines: Sequence[MemberLine], channel_code: str = "portal") -> list[PricedLine]:
     """Price a basket by today's rules.
 
     Raises Refused with `line` (the index): a cause of SCREENS 2.4 where it cannot be paid (with
     `blocker`), `not_offered` (with `rule`), or `foreign` where the member is not this payer's.
     """
-    members = {
-        member.pk: member
-        for member in FamilyMember.objects.filter(
-            payer=payer, removed_at__isnull=True, pk__in={line.member_id for line in lines}
-        )
-    }
+    wanted = list({line.member_id for line in lines})
+    members = {member.pk: member for member in FamilyMember.objects.raw(_MEMBERS, [payer.pk, wanted])}
     family = load_family(list(members.values()), payer=payer, channel=channel_code)
     priced = []
     for index, wish in enumerate(lines):
@@ -112,6 +111,13 @@ def open_checkout(
     Raises Refused: what `price_lines` raises, `empty`, `price_changed` (line, old_fen, new_fen), or
     `taken` (lines: the indexes) where another declaration holds a period: then nothing was declared.
     """
+    priced = agreed_lines(payer=payer, lines=lines, channel_code=channel_code)
+    with transaction.atomic():
+        return declare_lines(priced, payer=payer, channel_code=channel_code, actor=actor)
+
+
+def agreed_lines(*, payer: User, lines: Sequence[MemberLine], channel_code: str = "portal") -> list[PricedLine]:
+    """Price a basket whose payer has seen and agreed to its amounts. Raises Refused as `open_checkout` says."""
     if not lines:
         raise Refused("empty")
     priced = price_lines(payer=payer, lines=lines, channel_code=channel_code)
@@ -119,7 +125,7 @@ def open_checkout(
         seen = one.wish.expected_amount_fen
         if seen is not None and seen != one.line.amount_fen:
             raise Refused("price_changed", line=index, old_fen=seen, new_fen=one.line.amount_fen)
-    return _declare(priced, payer=payer, channel_code=channel_code, actor=actor)
+    return priced
 
 
 def _group(priced: Sequence[PricedLine]) -> list[list[int]]:
@@ -130,8 +136,8 @@ def _group(priced: Sequence[PricedLine]) -> list[list[int]]:
     return [rows[at : at + MAX_LINES] for rows in by_payee.values() for at in range(0, len(rows), MAX_LINES)]
 
 
-@transaction.atomic
-def _declare(priced: Sequence[PricedLine], *, payer: User, channel_code: str, actor: str) -> list[PaymentOrder]:
+def declare_lines(priced: Sequence[PricedLine], *, payer: User, channel_code: str, actor: str) -> list[PaymentOrder]:
+    """The writing half of `open_checkout`, for a caller that holds a transaction; it must roll back where `taken`."""
     groups = _group(priced)
     orders = [
         NewOrder(

@@ -5,6 +5,7 @@ becomes paid too, and each of its declarations is re-attached where its period i
 that has no place is held by a discrepancy.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,12 +50,19 @@ _LOCKED = "SELECT * FROM payments_paymentorder WHERE order_no = %s FOR UPDATE"
 
 
 @transaction.atomic
-def confirm_payment(*, order_no: str, payment: Payment) -> Outcome:
+def confirm_payment(*, order_no: str, payment: Payment, and_then: Callable[[Outcome], None] | None = None) -> Outcome:
     """Let a verified success take effect, once, whatever its source and however late.
 
-    Raises Refused("unknown_order") where there is no such order, or it never went to a gateway: the
-    caller keeps the message and tries again (G8).
+    `and_then` writes down in the same transaction what came of it. Raises Refused("unknown_order") where there
+    is no such order, or it never went to a gateway: the caller keeps the message and tries again (G8).
     """
+    outcome = _confirm(order_no, payment)
+    if and_then is not None:
+        and_then(outcome)
+    return outcome
+
+
+def _confirm(order_no: str, payment: Payment) -> Outcome:
     order = next(iter(PaymentOrder.objects.raw(_LOCKED, [order_no])), None)
     if order is None or order.status == "created":
         raise Refused("unknown_order")

@@ -5,17 +5,18 @@ and once more when it is opened. `token` names the basket as it stands; a basket
 whatever is clicked twice or kept in another window (U1).
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from core import clock, ids
 from core.models import User
 from core.refusals import Refused
-from payments.checkout import MemberLine, open_checkout
+from payments.checkout import MemberLine, agreed_lines, declare_lines
 from payments.models import Declaration, Draft, PaymentOrder
 from registration.models import FamilyMember
 
@@ -89,25 +90,45 @@ class Basket:
 # --- reading and writing ----------------------------------------------------------------------------------------------
 
 
+_READ = "SELECT content->'basket' FROM payments_draft WHERE payer_id = %s"
+_KEEP = "UPDATE payments_draft SET content = jsonb_set(content, '{basket}', %s), updated_at = %s WHERE payer_id = %s"
+
+
 def read_basket(payer: User) -> Basket:
     """The basket as it stands; lines older than a week are gone."""
-    draft = Draft.objects.filter(payer=payer).first()
-    return _from_json(draft.content.get("basket", {})) if draft else Basket()
+    return _read(_READ, payer) or Basket()
 
 
 @transaction.atomic
 def change_basket(payer: User, change: Callable[[Basket], Basket]) -> Basket:
     """Put `change` into effect on the locked row; a change of the lines gives the basket another token."""
-    Draft.objects.get_or_create(payer=payer)
-    draft = Draft.objects.select_for_update().get(payer=payer)
-    before = _from_json(draft.content.get("basket", {}))
+    before = _locked(payer)
     after = change(before)
     if after.lines != before.lines or not after.token:
         after = replace(after, token=ids.nonce()[:16])
-    draft.content["basket"] = _to_json(after)
-    draft.updated_at = clock.now()
-    draft.save(update_fields=["content", "updated_at"])
+    _keep(payer, after)
     return after
+
+
+def _locked(payer: User) -> Basket:
+    """The basket, its row locked until the end of the transaction."""
+    found = _read(_READ + " FOR UPDATE", payer)
+    if found is None:
+        Draft.objects.get_or_create(payer=payer)
+        found = _read(_READ + " FOR UPDATE", payer)
+    return found or Basket()
+
+
+def _read(sql: str, payer: User) -> Basket | None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [payer.pk])
+        row = cursor.fetchone()
+    return _from_json(json.loads(row[0]) if row[0] else {}) if row else None
+
+
+def _keep(payer: User, basket: Basket) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, [json.dumps(_to_json(basket)), clock.now(), payer.pk])
 
 
 def _to_json(basket: Basket) -> dict[str, Any]:
@@ -253,9 +274,7 @@ def check_out(*, payer: User, token: str, seen: Mapping[str, int], channel_code:
     `seen` are the amounts that the payer has looked at, by line key. Raises Refused: `basket_changed`
     where the token is of another state of the basket, and what `open_checkout` raises, then with `key`.
     """
-    Draft.objects.get_or_create(payer=payer)
-    draft = Draft.objects.select_for_update().get(payer=payer)
-    basket = _from_json(draft.content.get("basket", {}))
+    basket = _locked(payer)
     opened = (basket.opened or {}).get(token)
     if opened:
         return list(PaymentOrder.objects.filter(checkout_no=opened, payer=payer).order_by("pk"))
@@ -263,17 +282,16 @@ def check_out(*, payer: User, token: str, seen: Mapping[str, int], channel_code:
         raise Refused("basket_changed")
     orders = _open(payer, basket, seen, channel_code)
     remembered = dict(basket.opened or {}) | {token: orders[0].checkout_no}
-    emptied = replace(basket, lines=(), pending=(), places={}, removed=None, opened=remembered, token=ids.nonce()[:16])
-    draft.content["basket"] = _to_json(emptied)
-    draft.updated_at = clock.now()
-    draft.save(update_fields=["content", "updated_at"])
+    token = ids.nonce()[:16]
+    _keep(payer, replace(basket, lines=(), pending=(), places={}, removed=None, opened=remembered, token=token))
     return orders
 
 
 def _open(payer: User, basket: Basket, seen: Mapping[str, int], channel_code: str) -> list[PaymentOrder]:
     lines = [line.wish(seen[line.key]) for line in basket.lines]
     try:
-        return open_checkout(payer=payer, lines=lines, channel_code=channel_code, actor=payer.actor)
+        priced = agreed_lines(payer=payer, lines=lines, channel_code=channel_code)
+        return declare_lines(priced, payer=payer, channel_code=channel_code, actor=payer.actor)
     except Refused as refusal:
         if "line" in refusal.facts:
             refusal.facts["key"] = basket.lines[refusal.facts["line"]].key

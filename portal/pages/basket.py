@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from core.models import User
 from core.refusals import Refused
 from payments import words
 from payments.checkout import payees_of
@@ -244,9 +245,9 @@ def keep_payable(request: HttpRequest) -> HttpResponse:
 @resident_required
 def check(request: HttpRequest) -> HttpResponse:
     """R16, and from here to the orders."""
-    standing = standing_of(payer_of(request))
     if request.method == "POST":
-        return _confirm(request, standing)
+        return _confirm(request, payer_of(request))
+    standing = standing_of(payer_of(request))
     found = current_basket(standing)
     if not found.lines or found.blocked_lines:
         return redirect("pages:basket")
@@ -274,19 +275,20 @@ def _notes(found: ShownBasket) -> list[str]:
     return list(notes)
 
 
-def _confirm(request: HttpRequest, standing: Standing) -> HttpResponseRedirect:
+def _confirm(request: HttpRequest, payer: User) -> HttpResponseRedirect:
     """Open the orders and go to the cashier of the first; a second click finds the same orders (U1)."""
     try:
-        orders = check_out(payer=standing.payer, token=request.POST.get("token", ""), seen=_seen(request))
+        orders = check_out(payer=payer, token=request.POST.get("token", ""), seen=_seen(request))
     except Refused as refusal:
         messages.warning(request, _refused(refusal))
         return redirect(_after_refusal(refusal))
     unpaid = next((order for order in orders if order.status in ("created", "submitting", "awaiting")), orders[0])
     if unpaid.status != "created":
         return redirect("pages:order", unpaid.order_no)
-    usual = _usual(request, standing, [unpaid.payee])
-    if usual is not None and request.POST.get("gateway") == usual.gateway:
-        return go_to_cashier(request, unpaid, usual)
+    named = request.POST.get("gateway")  # the usual wallet, where the page that was confirmed named one
+    for offer in devices.offers(request, unpaid.payee.merchants):
+        if offer.gateway == named and not offer.back_at:
+            return go_to_cashier(request, unpaid, offer)
     return redirect(method_url(unpaid))
 
 
