@@ -60,6 +60,8 @@
   }
   function tell(answer) {
     if (line && line.textContent !== answer.line) { line.textContent = answer.line; }
+    all("[data-back]").forEach(function (each) { each.hidden = !answer.back; });
+    all("[data-no-back]").forEach(function (each) { each.hidden = answer.back; });
     if (answer.waits) { later(); return; }
     var button = one("[data-asked]");
     if ("ask" in waiting.dataset && button) { button.hidden = false; return; }

@@ -56,8 +56,12 @@ def said_unpaid(order: PaymentOrder) -> bool:
     return order.status == "awaiting" and order.checks > 0 and order.unreachable_since is None
 
 
+def can_go_back(order: PaymentOrder) -> bool:
+    """Whether the same cashier is still open and its gateway has said that nobody paid there."""
+    return said_unpaid(order) and order.hand_over is not None and order.expires_at > clock.now()
+
+
 def _confirming(request: HttpRequest, order: PaymentOrder) -> HttpResponse:
-    can_go_back = said_unpaid(order) and order.hand_over is not None and order.expires_at > clock.now()
     context = {
         "order": order,
         "summary": summary_of(order),
@@ -65,7 +69,7 @@ def _confirming(request: HttpRequest, order: PaymentOrder) -> HttpResponse:
         "line": status_line(order),
         "clears_by": figures.moment(clears_by(order)),
         "started": figures.moment(order.started_at or order.created_at),
-        "can_go_back": can_go_back,
+        "can_go_back": can_go_back(order),
     }
     return render(request, "pages/confirming.html", context)
 
@@ -78,7 +82,8 @@ def status(request: HttpRequest, order_no: str) -> JsonResponse:
     order_of(payer, order_no)
     found = refresh_for_payer(order_no=order_no, actor=payer.actor)
     waits = found.status in UNKNOWN
-    return JsonResponse({"waits": waits, "line": status_line(found) if waits else _("有结果了。")})
+    line = status_line(found) if waits else _("有结果了。")
+    return JsonResponse({"waits": waits, "line": line, "back": can_go_back(found)})
 
 
 @require_POST

@@ -159,7 +159,7 @@ def test_the_waiting_page_polls_and_hears_of_the_result(family, visitor, outside
     assert visitor.client.get(url).json()["waits"] is True  # asked less than three seconds ago
     age(order, seconds=1)
     limiter._client.flushdb()
-    assert visitor.client.get(url).json() == {"waits": False, "line": "有结果了。"}
+    assert visitor.client.get(url).json() == {"waits": False, "line": "有结果了。", "back": False}
 
 
 def test_a_gateway_that_cannot_be_reached_is_said_and_the_order_is_kept(family, visitor, outside) -> None:
