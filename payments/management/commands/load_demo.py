@@ -14,6 +14,7 @@ from core import clock
 from core.working_days import seed_years
 from payments.demo.cast import LATE_AGENCY, cast
 from payments.demo.feed_files import NUMBER, REGIONS, write_files
+from payments.demo.history import load_history
 from payments.demo.log_ins import keep_file, people_json, resident_table, staff_table
 from payments.demo.payees import load_payees
 from payments.demo.people import Someone
@@ -42,6 +43,7 @@ class Command(BaseCommand):
         load_policies(clock.today(), with_demo=True)
         load_payees()
         people = self._people()
+        load_history({one.name: one.document_no for one in people})
         staff = load_staff(reset=options["reset_staff"])
         self._tell(people, staff_table(staff) if staff else "")
 
