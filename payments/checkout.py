@@ -9,9 +9,9 @@ from core import clock, ids
 from core.models import User
 from core.refusals import Refused
 from payments.declarations import NewDeclaration, declare
-from payments.facts import REFERENCE_S, judge, load_family
+from payments.facts import judge, load_family
 from payments.models import PayeeRoute, PaymentOrder
-from payments.orders import MAX_LINES, NewOrder, open_orders
+from payments.orders import MAX_LINES, REFERENCE_S, NewOrder, open_orders
 from payments.policies.terms import lookup_chain
 from payments.pricing import Asked, Assessment, Line, NotOffered, Payable, price
 from registration.models import FamilyMember

@@ -19,6 +19,7 @@ from payments.delays import AfterPayment, after_payment
 from payments.discrepancies import open_discrepancy
 from payments.gateways.base import CURRENCY, Result, TradeState
 from payments.models import Declaration, Discrepancy, PaymentOrder, Receipt
+from payments.orders import LOCKED
 from payments.policies.in_force import terms_of
 from payments.receipts import Put, allocate, record_receipt
 
@@ -46,9 +47,6 @@ class Payment:
         return f"system:{self.source}"
 
 
-_LOCKED = "SELECT * FROM payments_paymentorder WHERE order_no = %s FOR UPDATE"
-
-
 @transaction.atomic
 def confirm_payment(*, order_no: str, payment: Payment, and_then: Callable[[Outcome], None] | None = None) -> Outcome:
     """Let a verified success take effect, once, whatever its source and however late.
@@ -63,7 +61,7 @@ def confirm_payment(*, order_no: str, payment: Payment, and_then: Callable[[Outc
 
 
 def _confirm(order_no: str, payment: Payment) -> Outcome:
-    order = next(iter(PaymentOrder.objects.raw(_LOCKED, [order_no])), None)
+    order = next(iter(PaymentOrder.objects.raw(LOCKED, [order_no])), None)
     if order is None or order.status == "created":
         raise Refused("unknown_order")
     result = payment.result

@@ -14,7 +14,7 @@ from core import clock
 from core.models import User
 from core.working_days import is_working_day
 from payments.models import Channel
-from payments.orders import Waiting, clears_by
+from payments.orders import REFERENCE_S, Waiting, clears_by
 from payments.policies.in_force import policies_in_force, terms_of
 from payments.policies.terms import Renewal, lookup_chain
 from payments.pricing import (
@@ -34,7 +34,6 @@ from registration.models import FamilyMember, FeedFreshness, InsuredPerson, Regi
 
 YEARS_BACK = 1  # a year that began last July, or last year's tier
 YEARS_AHEAD = 1  # medical insurance is collected the autumn before
-REFERENCE_S = 5  # how old policies, channels and the age of feeds may be
 
 
 @dataclass(frozen=True, slots=True)

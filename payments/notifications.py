@@ -76,8 +76,18 @@ def _keep(gateway: str, headers: Mapping[str, str], body: bytes, notice: Notice)
     with connection.cursor() as cursor:
         cursor.execute(
             _STORE,
-            [gateway, notice.key, _kept(headers), body, verdict, moment, notice.order_no, result,
-             moment + FIRST_SWEEP, ""],
+            [
+                gateway,
+                notice.key,
+                _kept(headers),
+                body,
+                verdict,
+                moment,
+                notice.order_no,
+                result,
+                moment + FIRST_SWEEP,
+                "",
+            ],
         )
         row = cursor.fetchone()
     return int(row[0]) if row else None
@@ -99,9 +109,14 @@ def _kept(headers: Mapping[str, str]) -> str:
     return json.dumps({name: value[:512] for name, value in headers.items() if name.lower() in KEPT_HEADERS})
 
 
+_LOAD = """
+SELECT id, gateway, verdict, received_at, order_no, result, next_try_at, tries, outcome
+FROM payments_notification WHERE id = %s"""
+
+
 def process_notification(*, notification_id: int) -> str:
     """Let a stored message take effect; returns what it did. Repeating it changes nothing."""
-    row = Notification.objects.get(pk=notification_id)
+    row = Notification.objects.raw(_LOAD, [notification_id])[0]
     if row.next_try_at is None:
         return row.outcome
     try:
@@ -116,18 +131,23 @@ def _judge(row: Notification) -> str:
         return _judge_other(row, result)
     if row.verdict != Notification.Verdict.VERIFIED:
         return _ask_gateway(row)  # perhaps a replay (G11)
-    with transaction.atomic():
-        outcome = confirm_payment(order_no=row.order_no, payment=Payment(result, row.gateway, "notification"))
-        _mark_processed(row, outcome)
+    payment = Payment(result, row.gateway, "notification")
+    outcome = confirm_payment(
+        order_no=row.order_no, payment=payment, and_then=lambda done: _mark_processed(row, done.value)
+    )
     if outcome is Outcome.MISMATCH:
         return _ask_gateway(row)
     return outcome.value
 
 
+_PROCESSED = """
+UPDATE payments_notification SET processed_at = %s, next_try_at = NULL, tries = %s, outcome = %s, failure = ''
+WHERE id = %s"""
+
+
 def _mark_processed(row: Notification, outcome: str) -> None:
-    Notification.objects.filter(pk=row.pk).update(
-        processed_at=clock.now(), next_try_at=None, tries=row.tries + 1, outcome=outcome, failure=""
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_PROCESSED, [clock.now(), row.tries + 1, outcome, row.pk])
 
 
 def _ask_gateway(row: Notification) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from core import clock
 from core.nudge import nudge
@@ -20,12 +20,13 @@ from payments import gateways
 from payments.declarations import free
 from payments.gateways import availability
 from payments.gateways.base import GatewayRefused, GatewayUnreachable, HandOver, Method, OrderRef
-from payments.models import Declaration, PaymentOrder
+from payments.models import Declaration, PayeeAccount, PaymentOrder
 
 ORDER_LIFE = timedelta(minutes=30)
 FIRST_CHECK = timedelta(seconds=5)
 GRACE = timedelta(minutes=10)  # a payer at the password page may pay after the expiry (G17)
 LOOKS_BACK = (timedelta(minutes=30), timedelta(hours=3), timedelta(days=1), timedelta(days=3), timedelta(days=7))
+REFERENCE_S = 5  # how old reference data may be: payees, policies, channels
 MAX_LINES = 20  # refund limits of the gateways (HOUSE 2.11)
 
 
@@ -101,10 +102,19 @@ def start_payment(*, order_no: str, gateway: str, method: str, payer_ip: str, ac
     return _keep_hand_over(order, hand_over)
 
 
+@clock.kept_for(REFERENCE_S)
+def merchants_of(payee: str) -> dict[str, str]:
+    """The merchant numbers of a payee, by gateway."""
+    return dict(PayeeAccount.objects.values_list("merchants", flat=True).get(pk=payee))
+
+
+LOCKED = "SELECT * FROM payments_paymentorder WHERE order_no = %s FOR UPDATE"
+
+
 @transaction.atomic
 def _begin_payment(*, order_no: str, gateway: str, method: str, actor: str) -> tuple[PaymentOrder, bool]:
     """The order as it stands once it is `submitting`, and whether this call made it so."""
-    order = PaymentOrder.objects.select_for_update(of=("self",)).select_related("payee").get(order_no=order_no)
+    order = PaymentOrder.objects.raw(LOCKED, [order_no])[0]
     moment = clock.now()
     if order.status in ("submitting", "awaiting"):
         if (order.gateway, order.method) != (gateway, method):
@@ -114,12 +124,13 @@ def _begin_payment(*, order_no: str, gateway: str, method: str, actor: str) -> t
         raise Refused("finished", status=order.status)
     if order.expires_at <= moment:
         raise Refused("expired")
-    if gateway not in order.payee.merchants:
+    merchants = merchants_of(order.payee_id)
+    if gateway not in merchants:
         raise Refused("no_merchant", gateway=gateway)
     values = {
         "gateway": gateway,
         "method": method,
-        "merchant_id": order.payee.merchants[gateway],
+        "merchant_id": merchants[gateway],
         "started_at": moment,
         "expires_at": moment + ORDER_LIFE,
         "next_check_at": moment + FIRST_CHECK,
@@ -137,7 +148,9 @@ def _keep_hand_over(order: PaymentOrder, hand_over: HandOver) -> PaymentOrder:
 
 
 def _declaration_ids(order_id: int) -> list[int]:
-    return list(Declaration.objects.filter(order_id=order_id).order_by("pk").values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM payments_declaration WHERE order_id = %s ORDER BY id", [order_id])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def order_ref(order: PaymentOrder, *, payer_ip: str = "") -> OrderRef:

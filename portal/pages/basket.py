@@ -16,9 +16,10 @@ from payments import words
 from payments.checkout import payees_of
 from payments.drafts import Basket, BasketLine, check_out, read_basket, remove_line, renew_tiers, restore_line
 from payments.models import PayeeAccount
+from payments.orders import merchants_of
 from payments.policies.terms import TierChange
 from payments.pricing import Line, NotOffered, Payable, Warn, price
-from payments.words import names
+from payments.words import figures, names
 from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
 from portal.pages.paying import go_to_cashier, method_url
@@ -71,11 +72,11 @@ class PersonLines:
 
     @property
     def places(self) -> str:
-        return "、".join(dict.fromkeys(line.payable.region_name for line in self.lines if line.payable))
+        return figures.listed(dict.fromkeys(line.payable.region_name for line in self.lines if line.payable))
 
     @property
     def payee_names(self) -> str:
-        return "、".join(dict.fromkeys(line.payee.name for line in self.lines if line.payee))
+        return figures.listed(dict.fromkeys(line.payee.name for line in self.lines if line.payee))
 
 
 @dataclass
@@ -171,7 +172,7 @@ def _shown(standing: Standing, line: BasketLine) -> ShownLine:
     try:
         shown.priced = price(payable, line.tier_fen, (line.first_month, line.last_month))
     except NotOffered as problem:
-        shown.reason, shown.why_url = words.not_offered_words(problem.code).rstrip("。"), shown.change_url
+        shown.reason, shown.why_url = words.not_offered_words(problem.code).rstrip("。."), shown.change_url
         return shown
     shown.detail = _detail(payable, shown.priced)
     return shown
@@ -192,7 +193,7 @@ def _detail(payable: Payable, line: Line) -> str:
         parts.append(_("全年"))
     if line.subsidy_fen:
         parts.append(_("政府另补贴%(money)s") % {"money": words.tier(line.subsidy_fen)})
-    return "，".join(parts)
+    return _("，").join(parts)
 
 
 # --- R15 -------------------------------------------------------------------------------------------------------------
@@ -286,7 +287,7 @@ def _confirm(request: HttpRequest, payer: User) -> HttpResponseRedirect:
     if unpaid.status != "created":
         return redirect("pages:order", unpaid.order_no)
     named = request.POST.get("gateway")  # the usual wallet, where the page that was confirmed named one
-    for offer in devices.offers(request, unpaid.payee.merchants):
+    for offer in devices.offers(request, merchants_of(unpaid.payee_id)):
         if offer.gateway == named and not offer.back_at:
             return go_to_cashier(request, unpaid, offer)
     return redirect(method_url(unpaid))
