@@ -55,10 +55,10 @@ class Secrets:
         env = self.env
         return {
             "wechat_pay": {
-                "base_url": self._outside("WECHAT_PAY_URL", f"{sandbox_url}/wechat"),
-                "app_id": self._outside("WECHAT_PAY_APP_ID", "wx0000000000000001"),
-                "merchant_id": self._outside("WECHAT_PAY_MERCHANT_ID", "1900000001"),
-                "merchant_serial": self._outside("WECHAT_PAY_MERCHANT_SERIAL", "DEMO0000000000000001"),
+                "base_url": self.needed("WECHAT_PAY_URL", f"{sandbox_url}/wechat"),
+                "app_id": self.needed("WECHAT_PAY_APP_ID", "wx0000000000000001"),
+                "merchant_id": self.needed("WECHAT_PAY_MERCHANT_ID", "1900000001"),
+                "merchant_serial": self.needed("WECHAT_PAY_MERCHANT_SERIAL", "DEMO0000000000000001"),
                 "merchant_key_file": env.str("WECHAT_PAY_MERCHANT_KEY_FILE", f"{folder}/wechat_merchant_key.pem"),
                 "apiv3_key": self.text("wechat_apiv3_key"),
                 "platform_public_keys": env.dict("WECHAT_PAY_PLATFORM_KEYS", default={}),
@@ -66,9 +66,9 @@ class Secrets:
                 "timeout_s": env.float("GATEWAY_TIMEOUT_S", 8.0),
             },
             "alipay": {
-                "gateway_url": self._outside("ALIPAY_URL", f"{sandbox_url}/alipay/gateway.do"),
-                "app_id": self._outside("ALIPAY_APP_ID", "2021000000000001"),
-                "seller_id": self._outside("ALIPAY_SELLER_ID", "2088000000000001"),
+                "gateway_url": self.needed("ALIPAY_URL", f"{sandbox_url}/alipay/gateway.do"),
+                "app_id": self.needed("ALIPAY_APP_ID", "2021000000000001"),
+                "seller_id": self.needed("ALIPAY_SELLER_ID", "2088000000000001"),
                 "app_key_file": env.str("ALIPAY_APP_KEY_FILE", f"{folder}/alipay_app_key.pem"),
                 "platform_public_key_file": env.str(
                     "ALIPAY_PLATFORM_KEY_FILE", f"{self.exchange}/alipay_platform.pub.pem"
@@ -77,7 +77,8 @@ class Secrets:
             },
         }
 
-    def _outside(self, variable: str, demo_value: str) -> str:
+    def needed(self, variable: str, demo_value: str) -> str:
+        """What has a ready value in the demo and must be given in production."""
         if self.mode != "production":
             return str(self.env.str(variable, demo_value))
         given = str(self.env.str(variable, ""))

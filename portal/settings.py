@@ -29,12 +29,14 @@ SEALING_KEYS = {SEALING_KEY_ID: secrets.key("sealing_key")} | secrets.older_keys
 INDEX_KEY_ID = env.str("INDEX_KEY_ID", "k1")
 INDEX_KEYS = {INDEX_KEY_ID: secrets.key("index_key")}
 
-BASE_URL = env.str("PORTAL_BASE_URL", "http://localhost:8000").rstrip("/")
+BASE_URL = secrets.needed("PORTAL_BASE_URL", "http://localhost:8000").rstrip("/")
 IS_HTTPS = BASE_URL.startswith("https://")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "testserver"])
+ALLOWED_HOSTS = secrets.needed("ALLOWED_HOSTS", "localhost,127.0.0.1,testserver").split(",")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 
 CLOCK_OFFSET_DAYS = env.int("PORTAL_CLOCK_OFFSET_DAYS", 0)
+if CLOCK_OFFSET_DAYS and not IS_DEMO:
+    raise ImproperlyConfigured("PORTAL_CLOCK_OFFSET_DAYS is for the demo: production lives in real time")
 
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -92,7 +94,7 @@ TEMPLATES = [
 
 # --- what runs beside us -------------------------------------------------------------------------
 
-_database = env.db_url("DATABASE_URL", "postgres://postgres@127.0.0.1:55432/portal")
+_database = env.db_url_config(secrets.needed("DATABASE_URL", "postgres://portal@127.0.0.1:5432/portal"))
 DATABASES = {
     "default": {
         **_database,
@@ -105,7 +107,7 @@ DATABASES = {
         },
     }
 }
-REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
+REDIS_URL = secrets.needed("REDIS_URL", "redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {
         "BACKEND": "portal.session_cache.SessionCache",
@@ -188,9 +190,9 @@ FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 
 SANDBOX_URL = env.str("SANDBOX_URL", "http://127.0.0.1:9000").rstrip("/")
 GATEWAYS = secrets.gateways(SANDBOX_URL)
-SMS_URL = env.str("SMS_URL", f"{SANDBOX_URL}/sms/messages" if IS_DEMO else "")
-REAL_NAME_URL = env.str("REAL_NAME_URL", f"{SANDBOX_URL}/realname/verify" if IS_DEMO else "")
-WALLET_URL = env.str("WALLET_URL", f"{SANDBOX_URL}/wallet" if IS_DEMO else "")
+SMS_URL = secrets.needed("SMS_URL", f"{SANDBOX_URL}/sms/messages")
+REAL_NAME_URL = secrets.needed("REAL_NAME_URL", f"{SANDBOX_URL}/realname/verify")
+WALLET_URL = secrets.needed("WALLET_URL", f"{SANDBOX_URL}/wallet")
 CARRIER_TOKEN = secrets.text("carrier_token")
 
 # --- background work (FAULTS 5.3): rows are the truth, tasks only nudge --------------------------
@@ -230,3 +232,5 @@ LOGGING = {
 }
 
 secrets.refuse_what_is_missing()
+if not IS_DEMO and not IS_HTTPS:
+    raise ImproperlyConfigured("PORTAL_BASE_URL must begin with https:// in production")
