@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from payments.policies.terms import GroupTerms, Owner, Renewal
-from payments.pricing.scope import Period
+from payments.pricing.scope import Period, blocker_of
 from payments.pricing.shapes import Asked, Blocker, Facts, FeedFact, When
 
 FEED_DAYS = 3
@@ -86,7 +86,7 @@ def _renewal(period: Period) -> Blocker | None:
     if rule is Renewal.NONE:
         return None
     collective = rule is Renewal.COLLECTIVE
-    return _blocker(
+    return blocker_of(
         period,
         "C6",
         Owner.COLLECTIVE if collective else agency_owner(registration.insurance_type),
@@ -107,7 +107,7 @@ def _group(facts: Facts, period: Period, today: date) -> Blocker | None:
     if group.must_change_to and _has_outgrown(group, facts.birth_on, period.coverage_year):
         evidence = {"reason": "must_change", "change_to": group.must_change_to, **_agency(period)}
         owner = agency_owner(period.registration.insurance_type)
-        return _blocker(period, "C7", owner, When.AFTER_CHANGE, evidence, actionable=True)
+        return blocker_of(period, "C7", owner, When.AFTER_CHANGE, evidence, actionable=True)
     if blocker := _age(period, group, facts.birth_on, today):
         return blocker
     if group.nothing_to_pay:
@@ -132,21 +132,21 @@ def _age(period: Period, group: GroupTerms, birth_on: date | None, today: date) 
     if group.age_from is not None and age < group.age_from:
         evidence = {"reason": "too_young", "age_from": group.age_from}
         back_on = birthday(birth_on, group.age_from)
-        return _blocker(period, "C7", Owner.SYSTEM, When.ON, evidence, come_back_on=back_on)
+        return blocker_of(period, "C7", Owner.SYSTEM, When.ON, evidence, come_back_on=back_on)
     return None
 
 
 def _nothing(period: Period, group: GroupTerms, reason: str) -> Blocker:
     evidence = {"reason": reason, "government_pays_fen": group.government_pays_fen, "note": group.note}
-    return _blocker(period, "C7", Owner.SYSTEM, When.NEVER, evidence)
+    return blocker_of(period, "C7", Owner.SYSTEM, When.NEVER, evidence)
 
 
 def _no_tier(period: Period, reason: str) -> Blocker:
     if reason == "no_amount":
-        return _blocker(period, "C7", Owner.TAX, When.WHEN_ANNOUNCED, {"reason": reason})
+        return blocker_of(period, "C7", Owner.TAX, When.WHEN_ANNOUNCED, {"reason": reason})
     owner = agency_owner(period.registration.insurance_type)
     evidence = {"reason": reason, "group_name": period.registration.group_name, **_agency(period)}
-    return _blocker(period, "C7", owner, When.AFTER_CHANGE, evidence, actionable=True)
+    return blocker_of(period, "C7", owner, When.AFTER_CHANGE, evidence, actionable=True)
 
 
 def special_only(period: Period, today: date) -> bool:
@@ -187,27 +187,3 @@ def _agency(period: Period) -> dict[str, Any]:
         "phone": registration.agency_phone,
         "address": registration.agency_address,
     }
-
-
-def _blocker(
-    period: Period,
-    code: str,
-    owner: Owner,
-    when: When,
-    evidence: dict[str, Any],
-    *,
-    actionable: bool = False,
-    come_back_on: date | None = None,
-) -> Blocker:
-    registration = period.registration
-    return Blocker(
-        code,
-        owner,
-        when,
-        registration.insurance_type,
-        period.coverage_year,
-        registration.region,
-        come_back_on=come_back_on,
-        actionable=actionable,
-        evidence=evidence,
-    )

@@ -7,7 +7,7 @@ from typing import Any
 from core.clock import SHANGHAI
 from payments.policies.terms import ChannelTerms, Owner
 from payments.pricing.enrolment import agency_owner, is_over, special_only
-from payments.pricing.scope import PAID, UNRESOLVED, Period, policies_of
+from payments.pricing.scope import PAID, UNRESOLVED, Period, blocker_of, policies_of
 from payments.pricing.shapes import BASE, TOP_UP, Blocker, Facts, When
 from payments.pricing.windows import IsWorkingDay, WindowKind, WindowState, window_state
 
@@ -22,10 +22,10 @@ def policy_blockers(facts: Facts, period: Period, moment: Moment, is_working_day
     terms = period.terms
     if terms is None:
         evidence = {"kind": str(WindowKind.UNANNOUNCED), "next_on": next_opening(facts, period, moment[0])}
-        return [_blocker(period, "C2", Owner.TAX, When.WHEN_ANNOUNCED, evidence)]
+        return [blocker_of(period, "C2", Owner.TAX, When.WHEN_ANNOUNCED, evidence)]
     if not terms.collected_here:
         evidence = {"name": terms.collector.name, "phone": terms.collector.phone, "address": terms.collector.address}
-        return [_blocker(period, "C22", Owner.AGENCY, When.NEVER, evidence, actionable=True)]
+        return [blocker_of(period, "C22", Owner.AGENCY, When.NEVER, evidence, actionable=True)]
     state = window_state(terms, period.coverage_year, *moment, is_working_day)
     special = special_only(period, moment[0])
     blockers = []
@@ -48,11 +48,11 @@ def _window(facts: Facts, period: Period, state: WindowState, today: date) -> li
     if state.kind is WindowKind.NOT_OPEN:
         return [_opening(period, "C2", state, evidence)]
     if state.kind is WindowKind.UNANNOUNCED:
-        return [_blocker(period, "C2", Owner.TAX, When.WHEN_ANNOUNCED, evidence)]
+        return [blocker_of(period, "C2", Owner.TAX, When.WHEN_ANNOUNCED, evidence)]
     next_on = next_opening(facts, period, today)
     evidence["special_note"] = period.terms.special_note if period.terms else ""
     when = When.ON if next_on else When.NEXT_YEAR
-    return [_blocker(period, "C2", Owner.TAX, when, evidence, come_back_on=next_on)]
+    return [blocker_of(period, "C2", Owner.TAX, when, evidence, come_back_on=next_on)]
 
 
 def top_up_blockers(facts: Facts, period: Period, moment: Moment, is_working_day: IsWorkingDay) -> list[Blocker]:
@@ -83,7 +83,7 @@ def _opening(period: Period, code: str, state: WindowState, evidence: dict[str, 
     if window is not None:
         evidence |= {"day_from": window.day_from, "day_to": window.day_to}
         evidence |= {"opens_at": window.opens_at, "closes_at": window.closes_at}
-    return _blocker(
+    return blocker_of(
         period, code, Owner.TAX, When.ON, evidence, come_back_on=state.next_on, come_back_time=state.next_at
     )
 
@@ -97,7 +97,7 @@ def _special(period: Period) -> Blocker:
         "special_note": terms.special_note if terms else "",
     }
     owner = agency_owner(registration.insurance_type)
-    return _blocker(period, "C13", owner, When.WHEN_ASSESSED, evidence, actionable=True)
+    return blocker_of(period, "C13", owner, When.WHEN_ASSESSED, evidence, actionable=True)
 
 
 def _prerequisite(facts: Facts, period: Period, open_now: bool) -> Blocker | None:
@@ -112,7 +112,7 @@ def _prerequisite(facts: Facts, period: Period, open_now: bool) -> Blocker | Non
         return None
     under_way = not statuses.isdisjoint(UNRESOLVED)
     evidence = {"needed": needed, "under_way": under_way}
-    return _blocker(period, "C12", Owner.PAYER, When.NOW, evidence, actionable=open_now and not under_way)
+    return blocker_of(period, "C12", Owner.PAYER, When.NOW, evidence, actionable=open_now and not under_way)
 
 
 def channel_blockers(facts: Facts, period: Period, moment: Moment, *, back_payment: bool = False) -> list[Blocker]:
@@ -125,15 +125,15 @@ def channel_blockers(facts: Facts, period: Period, moment: Moment, *, back_payme
     wrong_place = channel.region_prefixes and not region.startswith(channel.region_prefixes)
     evidence: dict[str, Any] = {"channel_name": channel.name, "others": _open_channels(period, channel.kind, moment)}
     if wrong_place or not_for_past_years or opening == NEVER:
-        return [_blocker(period, "C21", Owner.TAX, When.WHEN_ANNOUNCED, evidence, actionable=True)]
+        return [blocker_of(period, "C21", Owner.TAX, When.WHEN_ANNOUNCED, evidence, actionable=True)]
     if opening is not None:
         on, at = opening
         return [
-            _blocker(period, "C21", Owner.TAX, When.ON, evidence, actionable=True, come_back_on=on, come_back_time=at)
+            blocker_of(period, "C21", Owner.TAX, When.ON, evidence, actionable=True, come_back_on=on, come_back_time=at)
         ]
     allowed = (here.document_types if here else ()) or channel.document_types
     if allowed and facts.identity.document_type not in allowed:
-        return [_blocker(period, "C15", Owner.PAYER, When.NOW, evidence, actionable=True)]
+        return [blocker_of(period, "C15", Owner.PAYER, When.NOW, evidence, actionable=True)]
     return []
 
 
@@ -168,29 +168,3 @@ def _open_channels(period: Period, kind: str, moment: Moment) -> list[str]:
         and (each.opens_on is None or (each.opens_on, each.opens_at or time.min) <= moment)
         and (each.closes_on is None or moment[0] <= each.closes_on)
     ]
-
-
-def _blocker(
-    period: Period,
-    code: str,
-    owner: Owner,
-    when: When,
-    evidence: dict[str, Any],
-    *,
-    actionable: bool = False,
-    come_back_on: date | None = None,
-    come_back_time: time | None = None,
-) -> Blocker:
-    registration = period.registration
-    return Blocker(
-        code,
-        owner,
-        when,
-        registration.insurance_type,
-        period.coverage_year,
-        registration.region,
-        come_back_on=come_back_on,
-        come_back_time=come_back_time,
-        actionable=actionable,
-        evidence=evidence,
-    )

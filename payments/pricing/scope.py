@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
+from typing import Any
 
-from payments.policies.terms import PolicyTerms, Renewal, TierChange, lookup_chain
-from payments.pricing.shapes import Asked, Facts, PolicyFact, RegistrationFact
+from payments.policies.terms import Owner, PolicyTerms, Renewal, TierChange, lookup_chain
+from payments.pricing.shapes import Asked, Blocker, Facts, PolicyFact, RegistrationFact, When
 
 UNRESOLVED = ("declared", "in_payment")
 PAID = "paid"
@@ -132,3 +133,30 @@ def _nearest(chosen: dict[int, PolicyFact], today: date) -> set[int]:
         return {max(running)}
     coming = [year for year in chosen if year not in begun and chosen[year].terms.coverage(year)[1] >= today]
     return {min(coming)} if coming else set()
+
+
+def blocker_of(
+    period: Period,
+    code: str,
+    owner: Owner,
+    when: When,
+    evidence: dict[str, Any],
+    *,
+    actionable: bool = False,
+    come_back_on: date | None = None,
+    come_back_time: time | None = None,
+) -> Blocker:
+    """A cause about this registration and year."""
+    registration = period.registration
+    return Blocker(
+        code,
+        owner,
+        when,
+        registration.insurance_type,
+        period.coverage_year,
+        registration.region,
+        come_back_on=come_back_on,
+        come_back_time=come_back_time,
+        actionable=actionable,
+        evidence=evidence,
+    )
