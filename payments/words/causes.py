@@ -1,6 +1,6 @@
 """What a cause says (SCREENS 2.4): one headline, short lines, who mends it, when to come back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -62,9 +62,9 @@ def when_words(blocker: Blocker, today: date) -> str:
     if blocker.come_back_at is not None:
         return figures.moment(blocker.come_back_at, today)
     if blocker.when is When.ON and blocker.come_back_on is not None:
-        on = figures.short_date(blocker.come_back_on, today)
-        time = blocker.come_back_time
-        return f"{on}{figures.hour(time)}" if time else on
+        if blocker.come_back_time:
+            return figures.date_and_hour(blocker.come_back_on, blocker.come_back_time, today)
+        return figures.short_date(blocker.come_back_on, today)
     return str(_WHEN[blocker.when]())
 
 
@@ -146,8 +146,7 @@ def _channel(say: Say) -> Said:
 
 
 def _others(say: Say) -> str:
-    others: Iterable[str] = say.evidence.get("others", ())
-    listed = "、".join(others)
+    listed = figures.listed(say.evidence.get("others", ()))
     return _("现在可以用：%(channels)s。") % {"channels": listed} if listed else _("可以到办税服务厅办理。")
 
 

@@ -1,5 +1,6 @@
 """How dates, moments and money are written for people (SCREENS 2.0)."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, time
 
 from django.utils.translation import gettext as _
@@ -19,29 +20,60 @@ WEEKDAYS = [
 ]
 
 
+MONTHS = [
+    gettext_lazy("1月"),
+    gettext_lazy("2月"),
+    gettext_lazy("3月"),
+    gettext_lazy("4月"),
+    gettext_lazy("5月"),
+    gettext_lazy("6月"),
+    gettext_lazy("7月"),
+    gettext_lazy("8月"),
+    gettext_lazy("9月"),
+    gettext_lazy("10月"),
+    gettext_lazy("11月"),
+    gettext_lazy("12月"),
+]
+
+
+def month(number: int) -> str:
+    """7月."""
+    return str(MONTHS[number - 1])
+
+
+def listed(names: Iterable[str]) -> str:
+    """王芳、李强: names in a row."""
+    return _("、").join(names)
+
+
 def full_date(on: date) -> str:
     """2026年11月24日（周二）."""
-    return _("%(year)d年%(month)d月%(day)d日（%(weekday)s）") % _parts(on)
+    return _("%(year)d年%(month)s%(day)d日（%(weekday)s）") % _parts(on)
 
 
 def short_date(on: date, today: date | None = None) -> str:
     """11月24日（周二）; with its year where that is not the year of `today`."""
     if on.year != (today or clock.today()).year:
         return full_date(on)
-    return _("%(month)d月%(day)d日（%(weekday)s）") % _parts(on)
+    return _("%(month)s%(day)d日（%(weekday)s）") % _parts(on)
 
 
 def bare_date(on: date, today: date | None = None) -> str:
     """3月31日, for dates inside a sentence; with its year where that is not the year of `today`."""
     if on.year != (today or clock.today()).year:
-        return _("%(year)d年%(month)d月%(day)d日") % _parts(on)
-    return _("%(month)d月%(day)d日") % _parts(on)
+        return _("%(year)d年%(month)s%(day)d日") % _parts(on)
+    return _("%(month)s%(day)d日") % _parts(on)
 
 
 def moment(at: datetime, today: date | None = None) -> str:
     """11月23日（周一）14:05: an instant on the business calendar."""
     local = at.astimezone(clock.SHANGHAI) + clock.offset()
-    return _("%(date)s%(time)s") % {"date": short_date(local.date(), today), "time": hour(local.time())}
+    return date_and_hour(local.date(), local.time(), today)
+
+
+def date_and_hour(on: date, at: time, today: date | None = None) -> str:
+    """11月23日（周一）14:05, where both are already those of the business calendar."""
+    return _("%(date)s%(time)s") % {"date": short_date(on, today), "time": hour(at)}
 
 
 def hour(at: time) -> str:
@@ -60,4 +92,4 @@ def tier(amount_fen: Fen) -> str:
 
 
 def _parts(on: date) -> dict[str, object]:
-    return {"year": on.year, "month": on.month, "day": on.day, "weekday": WEEKDAYS[on.weekday()]}
+    return {"year": on.year, "month": MONTHS[on.month - 1], "day": on.day, "weekday": WEEKDAYS[on.weekday()]}

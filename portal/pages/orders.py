@@ -214,7 +214,7 @@ def _after(summary: OrderSummary) -> list[After]:
     found = []
     for people, row in groups.values():
         dates = AfterPayment(row.record_on, row.printable_on, row.credit_on, row.dates_estimated)
-        who = "、".join(person.name for person in people) if len(groups) > 1 else ""
+        who = figures.listed(person.name for person in people) if len(groups) > 1 else ""
         found.append(After(who, words.next_steps(dates, terms[row.policy_id].delays)))
     return found
 

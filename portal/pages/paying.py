@@ -95,7 +95,7 @@ class OrderSummary:
 
     @property
     def names(self) -> str:
-        return "、".join(person.name for person in self.people)
+        return figures.listed(person.name for person in self.people)
 
     @property
     def reference(self) -> str:

@@ -17,7 +17,7 @@ from payments.facts import family_facts, judge
 from payments.models import Declaration
 from payments.policies.terms import PolicyTerms
 from payments.pricing import TOP_UP, Asked, Assessment, Blocker, Facts, Payable, RegistrationFact
-from payments.words import names
+from payments.words import figures, names
 from registration.models import FamilyMember
 
 
@@ -129,11 +129,11 @@ def year_label(coverage_year: int, terms: PolicyTerms | None) -> str:
     if terms is None or terms.coverage_start_month == 1:
         return _("%(year)d年度") % {"year": coverage_year}
     first, last = terms.coverage(coverage_year)
-    return _("%(first_year)d年%(first_month)d月到%(last_year)d年%(last_month)d月") % {
+    return _("%(first_year)d年%(first_month)s到%(last_year)d年%(last_month)s") % {
         "first_year": first.year,
-        "first_month": first.month,
+        "first_month": figures.month(first.month),
         "last_year": last.year,
-        "last_month": last.month,
+        "last_month": figures.month(last.month),
     }
 
 
@@ -146,9 +146,9 @@ def what_label(insurance_type: str, coverage_year: int, part: str, terms: Policy
 def month_of_year(coverage_year: int, start_month: int, month: int) -> str:
     """7月: the n-th month of a coverage year; with its year where the coverage year spans two (PO-14)."""
     if start_month == 1:
-        return _("%(month)d月") % {"month": month}
+        return figures.month(month)
     start = start_month - 1 + month - 1
-    return _("%(year)d年%(month)d月") % {"year": coverage_year + start // 12, "month": start % 12 + 1}
+    return _("%(year)d年%(month)s") % {"year": coverage_year + start // 12, "month": figures.month(start % 12 + 1)}
 
 
 def declared_label(row: Declaration, terms: PolicyTerms) -> str:

@@ -12,7 +12,7 @@ from payments import words
 from payments.drafts import Basket, Choice, choose_place, put_lines, read_basket
 from payments.estimate import Estimate, estimate_pension, planned_to_full
 from payments.pricing import NotOffered, Payable, RegistrationFact, TierOffer, Warn
-from payments.words import names
+from payments.words import figures, names
 from portal.accounts.access import payer_of, resident_required
 from portal.pages.charts import Chart, stacked_bars
 from portal.pages.standing import ShownPerson, Standing, month_of_year, standing_of, year_label
@@ -209,7 +209,7 @@ def tier(request: HttpRequest, insurance_type: str, coverage_year: int, part: st
         "last_year": next((option for option in options if option.offer.is_last_year), None),
         "tier_change": words.tier_change_words(payable),
         "hidden": [
-            (hidden.amount_fen, "、".join(names.group(code) for code in hidden.groups), hidden.unverified)
+            (hidden.amount_fen, figures.listed(names.group(code) for code in hidden.groups), hidden.unverified)
             for hidden in payable.hidden_tiers
         ],
         "group_name": names.group(payable.group),
@@ -263,11 +263,11 @@ class MonthOption:
 
     @property
     def says(self) -> str:
-        return _("%(month)s，共%(count)d个月，%(money)s") % {
-            "month": self.label,
-            "count": self.count,
-            "money": words.money(self.amount_fen),
-        }
+        said = {"month": self.label, "count": self.count, "money": words.money(self.amount_fen)}
+        return (
+            ngettext("%(month)s，共%(count)d个月，%(money)s", "%(month)s，共%(count)d个月，%(money)s", self.count)
+            % said
+        )
 
 
 @dataclass
@@ -341,7 +341,7 @@ def _month_cells(question: Question, payable: Payable, chosen: int) -> list[Mont
     cells = []
     for month in range(1, 13):
         start = (payable.terms.coverage_start_month + month - 2) % 12 + 1
-        label = _("%(month)d月") % {"month": start}
+        label = figures.month(start)
         if month in paid:
             cells.append(MonthCell(label, "past", _("已缴")))
         elif month in payable.months and month <= chosen:
