@@ -16,13 +16,13 @@
     form.dataset.sent = "1";
     setTimeout(() => { delete form.dataset.sent; }, 4000);
   });
-  // Back by the browser's own button: the form can be sent again.
   addEventListener("pageshow", () => {
+    // Back by the browser's own button: the form can be sent again.
     for (const form of document.forms) delete form.dataset.sent;
+    // Lead to the list of errors, after the browser has gone to what the address names.
+    const errors = document.getElementById("errors");
+    if (errors) errors.focus();
   });
-  // Lead to the list of errors.
-  const errors = document.getElementById("errors");
-  if (errors) errors.focus();
   // Read the page out.
   const speak = document.getElementById("speak"), voice = window.speechSynthesis;
   if (speak && voice) {

@@ -13,7 +13,7 @@ from portal.accounts import access
 from portal.models import KeptForm
 from registration.models import FamilyMember
 from tests.outside import forget_limits
-from tests.portal.phones import PHONE, is_in, log_in
+from tests.portal.phones import is_in, log_in
 from tests.portal.visiting import Page, Visitor
 from tests.world import LI_QIANG, LIU_XIAOYU, make_ground, make_payer
 
@@ -51,7 +51,7 @@ def add_son(visitor: Visitor, page: Page) -> Page:
     return visitor.press(page, "保存", relation="child", consented="on", **said)
 
 
-# --- ID-6: nothing is lost ---------------------------------------------------------------------------------------------
+# --- ID-6: nothing is lost ----------------------------------------------------------------------------------------
 
 
 def test_after_an_expired_session_one_stands_where_one_stood(carriers, fang, settings) -> None:
@@ -142,7 +142,7 @@ def test_the_way_back_leads_to_this_site_only(carriers, fang, settings, aim: str
     assert log_in(Visitor(), carriers, at="/login/?next=/records/").url == "/"  # unsigned
 
 
-# --- how long ----------------------------------------------------------------------------------------------------------
+# --- how long -----------------------------------------------------------------------------------------------------
 
 
 def test_a_session_in_use_goes_on(fang) -> None:

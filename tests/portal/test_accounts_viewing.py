@@ -30,6 +30,7 @@ from tests.world import (
     say_paid,
 )
 
+
 @pytest.fixture
 def family(db: None) -> Family:
     return make_family()

@@ -1,0 +1,131 @@
+"""axe finds nothing on any page, in any look, on a phone and on a desk; and the keyboard alone gets in."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from core.models import User
+from portal.look import COOKIE, Look
+from tests.portal.gallery import Gallery, make_gallery, show
+from tests.portal.phones import PHONE, code_on
+from tests.portal.visiting import DESKTOP
+from tests.portal.visiting import PHONE as PHONE_AGENT
+from tests.world import make_ground, make_payer
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+# WCAG 2.2 A and AA as axe checks it, and its best practice; where only colours differ, only colours
+EVERYTHING = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+# a sticky bar half over a control is judged by where the window ends: windows here are as tall as pages get
+TALL = 4000
+LOOKS = {
+    "phone": (375, "light", Look(), EVERYTHING),
+    "phone-dark": (375, "dark", Look(), COLOURS),
+    "phone-elder": (375, "light", Look(elder=True), EVERYTHING),
+    "phone-elder-dark": (375, "dark", Look(elder=True), COLOURS),
+    "phone-contrast": (375, "light", Look(contrast=True), COLOURS),
+    "desk": (1280, "light", Look(), EVERYTHING),
+    "desk-dark": (1280, "dark", Look(), COLOURS),
+    "desk-elder": (1280, "light", Look(elder=True, size="150"), EVERYTHING),
+}
+
+
+def a_window(browser: Browser, site: str, width: int, scheme: str, look: Look) -> BrowserContext:
+    context = browser.new_context(
+        viewport={"width": width, "height": TALL}, color_scheme=scheme, locale="zh-CN",
+        user_agent=PHONE_AGENT if width < 500 else DESKTOP, reduced_motion="reduce",
+    )  # fmt: skip
+    context.set_default_timeout(15_000)
+    context.add_cookies([{"name": COOKIE, "value": look.as_text(), "url": site}])
+    return context
+
+
+def visit(gallery: Gallery, context: BrowserContext, site: str, page: Page):
+    """Every page of the gallery in turn, with the right person in front of it."""
+    for as_visitor in (True, False):
+        gallery.sign_in(context, site, as_visitor=as_visitor)
+        for shown in gallery.pages:
+            if shown.visitor is as_visitor:
+                address = show(context, site, shown)
+                page.goto(address)
+                assert page.url == address, f"{shown.name} at {address} led to {page.url}"
+                yield shown
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_axe_finds_nothing(browser, outside, live_server, name: str) -> None:
+    """SCREENS 2.1: 0 violations on every page."""
+    width, scheme, look, rules = LOOKS[name]
+    gallery, site, axe = make_gallery(outside, phone=width < 500), live_server.url, Axe()
+    context = a_window(browser, site, width, scheme, look)
+    found = []
+    page = context.new_page()
+    for shown in visit(gallery, context, site, page):
+        answer = axe.run(page, options={"resultTypes": ["violations"], "runOnly": rules}).response
+        for violation in answer["violations"]:
+            places = [node["target"] for node in violation["nodes"]][:3]
+            found.append(f"{shown.name}: {violation['id']} ({violation['impact']}) {places}")
+    context.close()
+    assert found == []
+
+
+def test_the_keyboard_alone_gets_in(browser, carriers, live_server) -> None:
+    """ID-5, WCAG 2.1.1, 2.4.1, 3.3.8: Tab and Enter, the code may be pasted; what is wrong gets the focus."""
+    make_ground()
+    user = make_payer()
+    context = a_window(browser, live_server.url, 375, "light", Look())
+    page = context.new_page()
+    page.goto(live_server.url + "/login/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "跳到正文"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    if page.evaluate("document.activeElement.id") == "speak":  # where the browser can speak
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "id_phone"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#errors")
+    assert page.evaluate("document.activeElement.id") == "errors"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "id_phone"
+    page.keyboard.type(PHONE)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/login/code/"))
+    page.focus("#id_code")
+    page.keyboard.insert_text(f" {code_on(carriers, PHONE)} ")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('现在没有要缴的')")
+    assert page.url.split("#")[0] == live_server.url + "/"
+    assert User.objects.get() == user
+    context.close()
+
+
+def test_every_control_shows_where_the_focus_is(browser, outside, live_server) -> None:
+    """WCAG 2.4.7, 2.4.11: an outline, never hidden under the sticky bar."""
+    gallery, site = make_gallery(outside, phone=True), live_server.url
+    context = a_window(browser, site, 375, "light", Look())
+    page = context.new_page()
+    hidden = []
+    for shown in visit(gallery, context, site, page):
+        page.set_viewport_size({"width": 375, "height": 667})
+        for _ in range(12):
+            page.keyboard.press("Tab")
+            seen = page.evaluate(
+                """() => {
+                    const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
+                    if (at === document.body) return "";
+                    const x = box.left + Math.min(box.width / 2, 8), y = box.top + box.height / 2;
+                    const top = document.elementFromPoint(x, y);
+                    const seen = top && (at.contains(top) || top.contains(at) || at.labels?.[0]?.contains(top));
+                    return (style.outlineStyle === "none" ? "no outline " : "") + (seen ? "" : "covered ") &&
+                        at.outerHTML.slice(0, 90);
+                }"""
+            )
+            if seen:
+                hidden.append(f"{shown.name}: {seen}")
+    context.close()
+    assert hidden == []
