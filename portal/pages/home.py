@@ -102,6 +102,8 @@ def _blocked(standing: Standing, member_id: int, blocker: Blocker, record: Decla
         url = reverse("pages:why_ask", args=[member_id, blocker.insurance_type, blocker.coverage_year])
     if blocker.code == "C8":
         return Row(what, _("已缴"), "done", said.body[0] if said.body else "", url, _("看记录"))
+    if blocker.code == "C9" and blocker.evidence.get("status") == "declared" and blocker.evidence.get("own"):
+        return Row(what, _("待支付"), "", said.body[0] if said.body else said.short, url, _("去支付"))
     if blocker.code == "C9":
         return Row(what, _("确认中"), "half", said.body[-1] if said.body else said.short, url, _("看进展"))
     if blocker.code == "C7" and blocker.when == "never":

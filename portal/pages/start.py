@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from payments import words
 from payments.drafts import Choice, ask_for, confirm_registration, put_lines, read_basket
 from payments.policies.terms import Owner, PolicyTerms
-from payments.pricing import Blocker, Payable, RegistrationFact, Warn
+from payments.pricing import Blocker, Payable, RegistrationFact, Warn, When
 from payments.words import names
 from portal.accounts.access import payer_of, resident_required
 from portal.pages.standing import ShownPerson, Standing, standing_of, what_label, year_label
@@ -185,6 +185,15 @@ def person_options(standing: Standing, what: tuple[str, int, str], ticked: set[i
     return [_person_option(standing, Choice(member.pk, *what), ticked) for member in standing.members]
 
 
+def _tag(blocker: Blocker) -> tuple[str, str]:
+    """The state of somebody who cannot be ticked, in a word and a shape."""
+    if blocker.code == "C9":
+        return (_("待支付"), "") if blocker.evidence.get("status") == "declared" else (_("确认中"), "half")
+    if blocker.code == "C7" and blocker.when is When.NEVER:
+        return _("不用缴"), "none"
+    return (_("已缴"), "done") if blocker.code == "C8" else (_("不能缴"), "stop")
+
+
 def _person_option(standing: Standing, choice: Choice, ticked: set[int]) -> PersonOption:
     person = standing.people[choice.member_id]
     payables = standing.payables(choice)
@@ -196,7 +205,7 @@ def _person_option(standing: Standing, choice: Choice, ticked: set[int]) -> Pers
     blocker = standing.blocker(choice)
     if blocker is None:
         return PersonOption(person, tag=_("不用缴"), tag_kind="none")
-    tag, kind = {"C8": (_("已缴"), "done"), "C9": (_("确认中"), "half")}.get(blocker.code, (_("不能缴"), "stop"))
+    tag, kind = _tag(blocker)
     said = words.blocker_words(blocker)
     line = said.body[0] if blocker.code == "C8" and said.body else said.short
     return PersonOption(
