@@ -46,6 +46,14 @@ class Gateway:
         self.public.write_bytes(self.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
         self.port = free_port()
 
+    @classmethod
+    def of_settings(cls) -> "Gateway":
+        """One that speaks with the account of the portal's settings."""
+        from django.conf import settings
+
+        ours = settings.GATEWAYS["wechat_pay"]
+        return cls(Path(ours["platform_public_keys_dir"]), app_id=ours["app_id"], apiv3_key=ours["apiv3_key"])
+
     @property
     def variables(self) -> dict[str, str]:
         """What the portal must know of it."""

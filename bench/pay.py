@@ -6,7 +6,6 @@ import os
 import statistics
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -20,8 +19,6 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args(argv)
     django.setup()
-    from django.conf import settings
-
     from bench._gateway import Gateway
     from bench._payments import CLIENTS, play
     from bench._people import LINES, make_payers, make_place
@@ -30,10 +27,7 @@ def main(argv: Sequence[str]) -> int:
     from bench._writes import Written, counted
     from reconciliation.books import check_books
 
-    configured = settings.GATEWAYS["wechat_pay"]
-    gateway = Gateway(
-        Path(configured["platform_public_keys_dir"]), app_id=configured["app_id"], apiv3_key=configured["apiv3_key"]
-    )
+    gateway = Gateway.of_settings()
     make_place()
     payers = make_payers(options.payments)
     raw = RawWrites(clients=CLIENTS)
