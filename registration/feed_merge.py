@@ -26,8 +26,8 @@ SET LOCAL work_mem = '128MB'; SET LOCAL default_statistics_target = 10; SET LOCA
 
 # `person_id` is the id that the line's person gets if he is new.
 _TABLES = """
-DROP TABLE IF EXISTS feed_staging, feed_met, feed_repeated, feed_overtaken, feed_held, feed_made, feed_present,
-    feed_rejected, feed_missing;
+DROP TABLE IF EXISTS feed_staging, feed_met, feed_repeated, feed_overtaken, feed_held, feed_twins, feed_made,
+    feed_present, feed_rejected, feed_missing;
 CREATE TEMP TABLE feed_staging (
     line integer, digest bytea, person_no text, insurance_type text, region text, population_group text,
     name text, name_folded text, document_type text, number_index bytea, match_index bytea, number_sealed text,
@@ -39,14 +39,15 @@ CREATE TEMP TABLE feed_met (line integer, person_no text, id bigint, person_id b
 CREATE TEMP TABLE feed_repeated (person_no text, documents_differ boolean) ON COMMIT DROP;
 CREATE TEMP TABLE feed_overtaken (line integer, code text) ON COMMIT DROP;
 CREATE TEMP TABLE feed_held (person_no text, person_id bigint) ON COMMIT DROP;
-CREATE TEMP TABLE feed_made (person_id bigint) ON COMMIT DROP;
+CREATE TEMP TABLE feed_twins (match_index bytea, line integer) ON COMMIT DROP;
+CREATE TEMP TABLE feed_made (person_id bigint, turn integer) ON COMMIT DROP;
 CREATE TEMP TABLE feed_present (id bigint) ON COMMIT DROP;
 CREATE TEMP TABLE feed_rejected (
     line integer, code text, detail text, person_no text, insurance_type text
 ) ON COMMIT DROP;
 CREATE TEMP TABLE feed_missing (digest bytea) ON COMMIT DROP;"""
 
-_NEXT_SLICE = "TRUNCATE feed_staging, feed_met, feed_repeated, feed_overtaken, feed_held, feed_made"
+_NEXT_SLICE = "TRUNCATE feed_staging, feed_met, feed_repeated, feed_overtaken, feed_held, feed_twins, feed_made"
 
 # ---- lines against what is held -------------------------------------------------------------------------------------
 
@@ -168,27 +169,35 @@ WHERE d.person_id <> h.person_id"""
 
 _DROP_REJECTED = "DELETE FROM feed_staging s USING feed_rejected j WHERE j.line = s.line"
 
+_TWINS = """
+INSERT INTO feed_twins
+SELECT s.match_index, s.line FROM feed_staging s
+WHERE s.match_index IN (SELECT match_index FROM feed_staging GROUP BY match_index HAVING count(*) > 1)"""
+
 # The first line of a document that nobody has makes its person. Of several documents under one person number only
-# the first does; the others become his aliases.
-_ADD_DOCUMENTS = """
-WITH made AS (
-    INSERT INTO registration_persondocument (person_id, document_type, match_index, number_index, number_sealed)
-    SELECT s.person_id, s.document_type, s.match_index, s.number_index, s.document_sealed
-    FROM feed_staging s WHERE NOT EXISTS (SELECT FROM feed_held h WHERE h.person_no = s.person_no) {first}
-    ON CONFLICT (match_index) DO NOTHING
-    RETURNING person_id
-)
-INSERT INTO feed_made SELECT person_id FROM made"""
+# the first does in the first turn; the others become his aliases, and whoever is left then makes his own.
+_MAKE = """
+INSERT INTO feed_made
+SELECT s.person_id, {turn} FROM feed_staging s
+    LEFT JOIN registration_persondocument d ON d.match_index = s.match_index
+WHERE d.id IS NULL {first} {twins}"""
+
+_NO_TWIN_BEFORE = "AND NOT EXISTS (SELECT FROM feed_twins t WHERE t.match_index = s.match_index AND t.line < s.line)"
 
 _FIRST_DOCUMENT = """AND NOT EXISTS (
     SELECT FROM feed_staging e JOIN feed_repeated p ON p.person_no = e.person_no AND p.documents_differ
         LEFT JOIN registration_persondocument k ON k.match_index = e.match_index
     WHERE e.person_no = s.person_no AND e.match_index <> s.match_index AND (e.line < s.line OR k.id IS NOT NULL))"""
 
+_ADD_DOCUMENTS = """
+INSERT INTO registration_persondocument (person_id, document_type, match_index, number_index, number_sealed)
+SELECT s.person_id, s.document_type, s.match_index, s.number_index, s.document_sealed
+FROM feed_staging s JOIN feed_made m USING (person_id) WHERE m.turn = {turn}"""
+
 _ADD_PEOPLE = """
 INSERT INTO registration_insuredperson (id, name, name_folded, birth_on, sex, created_at)
 SELECT s.person_id, s.name, s.name_folded, s.birth_on, s.sex, %(now)s
-FROM feed_staging s JOIN feed_made USING (person_id)"""
+FROM feed_staging s JOIN feed_made m USING (person_id) WHERE m.turn = {turn}"""
 
 # ---- registrations --------------------------------------------------------------------------------------------------
 
@@ -204,8 +213,8 @@ FROM feed_staging s {joined}
 WHERE NOT EXISTS (SELECT FROM feed_met m WHERE m.line = s.line AND m.verdict IS NOT NULL)"""
 
 _ADD_OF_NEW_PEOPLE = _ADD_REGISTRATIONS.format(person="s.person_id", joined="JOIN feed_made USING (person_id)")
-_ARE_KNOWN_LEFT = """
-SELECT EXISTS (SELECT FROM feed_staging s WHERE NOT EXISTS (SELECT FROM feed_made k WHERE k.person_id = s.person_id))"""
+# every new person has one line, the one that made him
+_ARE_KNOWN_LEFT = "SELECT (SELECT count(*) FROM feed_staging) > (SELECT count(*) FROM feed_made)"
 _ADD_OF_KNOWN_PEOPLE = (
     _ADD_REGISTRATIONS.format(
         person="d.person_id", joined="JOIN registration_persondocument d ON d.match_index = s.match_index"
@@ -321,12 +330,20 @@ class Merge:
         """Give every line's document a person: one that is known, an alias of one that is known, or a new one."""
         if met:
             self._settle_held(cursor, _HELD_BY_AGENCY)
-        first = _FIRST_DOCUMENT if differ else ""
-        if self._run(cursor, _ADD_DOCUMENTS.replace("{first}", first)):
-            self._run(cursor, _ADD_PEOPLE)
+        twins = _NO_TWIN_BEFORE if self._run(cursor, _TWINS) else ""
+        self._make_people(cursor, turn=1, first=_FIRST_DOCUMENT if differ else "", twins=twins)
         if differ:
             cursor.execute("TRUNCATE feed_held")
             self._settle_held(cursor, _HELD_BY_FIRST_LINE)
+            cursor.execute("TRUNCATE feed_twins")
+            cursor.execute(_TWINS)
+            self._make_people(cursor, turn=2, first="", twins=_NO_TWIN_BEFORE)
+
+    def _make_people(self, cursor: CursorWrapper, *, turn: int, first: str, twins: str) -> None:
+        if self._run(cursor, _MAKE.format(turn=turn, first=first, twins=twins)):
+            cursor.execute("ANALYZE feed_made")
+            self._run(cursor, _ADD_DOCUMENTS.format(turn=turn))
+            self._run(cursor, _ADD_PEOPLE.format(turn=turn))
 
     def _settle_held(self, cursor: CursorWrapper, held: str) -> None:
         if not self._run(cursor, held):
