@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import get_language
 
 from core import clock
 from core.models import User
@@ -30,6 +31,7 @@ from payments.pricing import (
     assess,
 )
 from payments.states import LIVE
+from registration.local_names import local_name, local_name_sql
 from registration.models import FamilyMember, FeedFreshness, InsuredPerson, Registration
 
 YEARS_BACK = 1  # a year that began last July, or last year's tier
@@ -112,7 +114,7 @@ def _facts(
         identity=Identity(matched=bool(held), document_type=document_type),
         registrations=tuple(row for row, _ in held),
         policies=_policies(_places(row for row, _ in held)),
-        feeds=_feeds(feed_places) if feed_places else (),
+        feeds=_feeds(feed_places, get_language()) if feed_places else (),
         declarations=tuple(fact for person in sorted({p for _, p in held}) for fact in declarations.get(person, ())),
         birth_on=birth_on,
         channel=_channel(channel),
@@ -121,7 +123,7 @@ def _facts(
 
 
 _REGISTRATIONS = """
-SELECT r.id, r.insurance_type_id, r.region_id, r.group_id, region.name, grp.name, r.agency_id, agency.name,
+SELECT r.id, r.insurance_type_id, r.region_id, r.group_id, {region}, {grp}, r.agency_id, {agency},
        agency.kind, agency.phone, agency.address, r.coverage_year, r.renewal, r.registering_body, r.registered_on,
        r.ended_on, r.person_id, r.number_index, r.name_folded, r.document_type
 FROM registration_registration r
@@ -136,7 +138,8 @@ def _read_registrations(
 ) -> list[tuple[RegistrationFact, int, bytes, str, str]]:
     """(fact, person, number index, folded name, document type) of each registration."""
     with connection.cursor() as cursor:
-        cursor.execute(_REGISTRATIONS.format(condition=condition), parameters)
+        local = {table: local_name_sql(table) for table in ("region", "grp", "agency")}
+        cursor.execute(_REGISTRATIONS.format(condition=condition, **local), parameters)
         return [
             (
                 RegistrationFact(
@@ -179,8 +182,8 @@ def _policies_of(places: tuple[str, ...], today: date) -> tuple[PolicyFact, ...]
 
 _DECLARATIONS = """
 SELECT d.person_id, d.insurance_type_id, d.coverage_year, d.status, d.region_id, d.amount_fen, d.tier_fen,
-       d.declared_at, d.first_month, d.last_month, d.part, d.id, d.paid_at, channel.name, d.payer_id, o.order_no,
-       region.name, o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since
+       d.declared_at, d.first_month, d.last_month, d.part, d.id, d.paid_at, channel.name, channel.kind, d.payer_id,
+       o.order_no, {region}, o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since
 FROM payments_declaration d
 JOIN payments_paymentorder o ON o.id = d.order_id
 JOIN payments_channel channel ON channel.code = d.channel_id
@@ -195,28 +198,29 @@ def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Decl
     if not people:
         return found
     with connection.cursor() as cursor:
-        cursor.execute(_DECLARATIONS, [sorted(people), list(LIVE), clock.today().year - YEARS_BACK])
+        parameters: list[Any] = [sorted(people), list(LIVE), clock.today().year - YEARS_BACK]
+        cursor.execute(_DECLARATIONS.format(region=local_name_sql("region")), parameters)
         for row in cursor.fetchall():
             fact = DeclarationFact(
                 insurance_type=row[1], coverage_year=row[2], status=row[3], region=row[4], amount_fen=row[5],
                 tier_fen=row[6], declared_at=row[7], first_month=row[8], last_month=row[9], part=row[10],
-                declaration_id=row[11], paid_at=row[12], channel_name=row[13],
-                own=payer_id is not None and row[14] == payer_id, order_no=row[15], region_name=row[16],
-                clears_by=clears_by(Waiting(*row[17:])),
+                declaration_id=row[11], paid_at=row[12], channel_name=Channel(name=row[13], kind=row[14]).local_name,
+                own=payer_id is not None and row[15] == payer_id, order_no=row[16], region_name=row[17],
+                clears_by=clears_by(Waiting(*row[18:])),
             )  # fmt: skip
             found.setdefault(row[0], []).append(fact)
     return found
 
 
 @clock.kept_for(REFERENCE_S)
-def _feeds(places: tuple[str, ...]) -> tuple[FeedFact, ...]:
-    """Of the agencies of these places: somebody who is not found learns how old the data are (RG-2)."""
+def _feeds(places: tuple[str, ...], language: str | None) -> tuple[FeedFact, ...]:
+    """Of the agencies of these places, named in `language`: who is not found learns how old the data are (RG-2)."""
     return tuple(
         FeedFact(
             agency=row.agency_id, kind=row.agency.kind, region=row.region_id,
             last_received_at=row.last_received_at,
             last_full_on=clock.business_date(row.last_full_at) if row.last_full_at else None,
-            agency_name=row.agency.name, agency_phone=row.agency.phone, agency_address=row.agency.address,
+            agency_name=local_name(row.agency), agency_phone=row.agency.phone, agency_address=row.agency.address,
         )
         for row in FeedFreshness.objects.filter(agency__region__in=places).select_related("agency")
     )  # fmt: skip

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from core import clock, ids
 from core.transitions import Stateful
 from payments import states
+from registration.local_names import is_english
 
 
 class Channel(models.Model):
@@ -34,6 +35,11 @@ class Channel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def local_name(self) -> str:
+        """What the reader knows it by: its name, on English pages what kind it is, for names are Chinese."""
+        return str(Channel.Kind(self.kind).label) if is_english() else self.name
 
 
 class PayeeAccount(models.Model):

@@ -78,7 +78,7 @@ def record_tag(row: Declaration) -> tuple[str, str]:
 
 def channel_label(row: Declaration) -> str:
     """The wallet where it was paid here, else the channel."""
-    return devices.gateway_label(row.order.gateway) if row.order.gateway else row.channel.name
+    return devices.gateway_label(row.order.gateway) if row.order.gateway else row.channel.local_name
 
 
 def shown_record(row: Declaration, terms: PolicyTerms, relations: dict[bytes, str]) -> ShownRecord:
@@ -185,7 +185,7 @@ def detail(request: HttpRequest, declaration_no: str) -> HttpResponse:
         "reference": ids.short_reference(row.order.order_no) if own else "",
         "order_no": row.order.order_no if own else "",
         "steps": timeline(row),
-        "wallet": devices.gateway_name(row.order.gateway) if row.order.gateway else row.channel.name,
+        "wallet": devices.gateway_name(row.order.gateway) if row.order.gateway else row.channel.local_name,
     }
     return render(request, "pages/record.html", context)
 
@@ -207,7 +207,7 @@ def _paid_by(row: Declaration, own: bool, viewer: User) -> str:
         return mask_name(viewer.name)
     if row.person_id in visible_people(viewer) and row.payer_id is not None:
         return _("他人代缴")
-    return row.channel.name
+    return row.channel.local_name
 
 
 def timeline(row: Declaration) -> list[TimelineStep]:
@@ -237,7 +237,7 @@ def _payment_step(row: Declaration, moves: dict[str, datetime]) -> TimelineStep:
 
 
 def _who(row: Declaration) -> str:
-    return devices.gateway_name(row.order.gateway) if row.order.gateway else row.channel.name
+    return devices.gateway_name(row.order.gateway) if row.order.gateway else row.channel.local_name
 
 
 def _later_steps(row: Declaration) -> list[TimelineStep]:

@@ -5,7 +5,8 @@ from datetime import date, datetime
 from django import template
 
 from core import clock, money
-from payments.words import figures
+from payments.words import figures, names
+from registration import local_names
 
 register = template.Library()
 
@@ -45,6 +46,18 @@ def short_date(on: date | datetime | None) -> str:
 
 
 @register.filter
+def local_name(row: local_names.Named) -> str:
+    """A place or an agency in the language of the page."""
+    return local_names.local_name(row)
+
+
+@register.filter
 def moment(at: datetime | None) -> str:
     """11月21日 14:05."""
     return figures.moment(at, clock.today()) if at else ""
+
+
+@register.filter
+def type_name(code: str) -> str:
+    """resident_pension → 居民养老."""
+    return names.insurance_type(code)
