@@ -13,7 +13,7 @@ from bench._feed_file import AGENCY
 from core.sealed import Keyring, Sealer
 from registration.catalogue import load_catalogue
 from registration.feed_format import survey
-from registration.feeds import apply_feed, receive_feed
+from registration.feeds import apply_feed, file_of, receive_feed
 from registration.models import FeedBatch
 
 _RING = Keyring(sealing_keys={"b": b"s" * 32}, sealing_key_id="b", index_keys={"b": b"i" * 32}, index_key_id="b")
@@ -39,7 +39,7 @@ def deliver(path: Path) -> tuple[float, FeedBatch]:
     taken = time.perf_counter() - begun
     if batch.status != "applied":
         raise SystemExit(f"{path.name}: {batch.status} {batch.failure}")
-    Path(batch.stored_path).unlink(missing_ok=True)
+    file_of(batch).unlink(missing_ok=True)
     return taken, batch
 
 

@@ -47,16 +47,16 @@ def receive_feed(*, agency_code: str, file_name: str, stream: BinaryIO, actor: s
     agency = Agency.objects.filter(code=agency_code).first()
     if agency is None:
         raise Refused("agency_unknown", agency=agency_code)
-    folder = Path(settings.FILES_DIR) / "feeds"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{ids.public_no()}.feed"
+    stored = f"feeds/{ids.public_no()}.feed"
+    path = Path(settings.FILES_DIR) / stored
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         sha256, size = _keep(stream, path)
-        batch = _register(agency, file_name, path, sha256, size, actor)
+        batch = _register(agency, file_name, stored, sha256, size, actor)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    if batch.stored_path != str(path):
+    if batch.stored_path != stored:
         path.unlink(missing_ok=True)
     return batch
 
@@ -76,13 +76,13 @@ def _keep(stream: BinaryIO, path: Path) -> tuple[str, int]:
 
 
 @transaction.atomic
-def _register(agency: Agency, file_name: str, path: Path, sha256: str, size: int, actor: str) -> FeedBatch:
+def _register(agency: Agency, file_name: str, stored: str, sha256: str, size: int, actor: str) -> FeedBatch:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_RECEIVE, agency.code])
     same = FeedBatch.objects.filter(agency=agency, sha256=sha256).first()
     if same is not None:
         return same
-    number = _number(path, agency, sha256)
+    number = _number(Path(settings.FILES_DIR) / stored, agency, sha256)
     before = FeedBatch.objects.filter(agency=agency, number=number).first()
     if before is not None:
         if before.status != "unreadable":
@@ -90,7 +90,7 @@ def _register(agency: Agency, file_name: str, path: Path, sha256: str, size: int
         # a refused file has had no effect: its number is free again for the mended one
         FeedBatch.objects.filter(pk=before.pk).update(number=f"{number[:20]}~{before.pk}")
     batch = FeedBatch.objects.create(
-        agency=agency, number=number, file_name=Path(file_name).name[:200], stored_path=str(path), sha256=sha256,
+        agency=agency, number=number, file_name=Path(file_name).name[:200], stored_path=stored, sha256=sha256,
         size_bytes=size, next_try_at=clock.now() + LEASE,
     )  # fmt: skip
     record_creation(FeedBatch, [batch.pk], status="received", actor=actor)
@@ -106,6 +106,11 @@ def _number(path: Path, agency: Agency, sha256: str) -> str:
     except FeedBroken:
         return f"?{sha256[:16]}"
     return header.number if header.agency == agency.code else f"?{sha256[:16]}"
+
+
+def file_of(batch: FeedBatch) -> Path:
+    """The file as received."""
+    return Path(settings.FILES_DIR) / batch.stored_path
 
 
 def apply_waiting(*, limit: int = 5) -> list[int]:
@@ -148,7 +153,7 @@ def apply_feed(batch_id: int, *, actor: str = "system:apply_feed") -> FeedBatch:
 
 def _look_through(batch: FeedBatch) -> tuple[Survey, list[str]]:
     """The whole file and the places that it covers. Raises FeedBroken."""
-    with open(batch.stored_path, "rb") as file:
+    with file_of(batch).open("rb") as file:
         found = survey(file)
     header = found.header
     if header.agency != batch.agency_id:
@@ -245,7 +250,7 @@ def _job(batch: FeedBatch, found: Survey, covered: Iterable[str]) -> Job:
         covered=frozenset(covered),
     )
     return Job(
-        path=batch.stored_path,
+        path=str(file_of(batch)),
         encoding=found.encoding,
         reader=LineReader(codes, found.layout, found.columns, clock.today()),
         sealer=ours,

@@ -185,7 +185,7 @@ class FeedBatch(Stateful):
     scope = models.CharField(_("范围"), max_length=5, choices=Scope, blank=True)
     status = models.CharField(_("状态"), max_length=20, choices=states.FEED_BATCH.choices, default="received")
     file_name = models.CharField(max_length=200)
-    stored_path = models.CharField(max_length=300)
+    stored_path = models.CharField(max_length=300)  # below FILES_DIR
     sha256 = models.CharField(max_length=64, db_index=True)
     size_bytes = models.BigIntegerField()
     received_at = models.DateTimeField(default=clock.now)

@@ -113,7 +113,7 @@ def test_a_broken_file_is_kept_and_refused_whole() -> None:
     batch = deliver(content)
     assert batch.status == "unreadable"
     assert batch.failure.startswith("count_differs: 第")
-    assert Path(batch.stored_path).read_bytes() == content
+    assert feeds.file_of(batch).read_bytes() == content
     assert not Registration.objects.exists()
     assert not FeedFreshness.objects.exists()
     assert list(Transition.objects.filter(kind="FEED_BATCH").values_list("to_state", flat=True)) == [
@@ -154,7 +154,7 @@ def test_the_same_file_twice_is_one_batch_and_changes_nothing() -> None:
     assert again.pk == first.pk
     assert FeedBatch.objects.count() == 1
     assert rows() == before
-    assert len(list(Path(first.stored_path).parent.iterdir())) == 1
+    assert len(list(feeds.file_of(first).parent.iterdir())) == 1
 
 
 def test_the_same_lines_under_a_new_number_rewrite_no_row() -> None:
