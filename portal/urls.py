@@ -1,5 +1,6 @@
 """Every address of the portal."""
 
+from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from portal import health
@@ -9,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("", include("portal.accounts.urls")),
     path("", include("portal.pages.urls")),
+    path("console/", admin.site.urls),
     path("hooks/", include("portal.hooks.urls")),
 ]
 

@@ -3,6 +3,7 @@
 import os
 from argparse import ArgumentParser
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Command(BaseCommand):
         load_payees()
         people = self._people()
         load_history({one.name: one.document_no for one in people})
+        call_command("setup_roles", stdout=StringIO())
         staff = load_staff(reset=options["reset_staff"])
         self._tell(people, staff_table(staff) if staff else "")
 

@@ -1,0 +1,36 @@
+"""Staff log-in: password, then the code of the second factor, on one form."""
+
+import hashlib
+from typing import Any, cast
+
+from django import forms
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django_otp import match_token
+
+from core.models import User
+
+
+class StaffLogIn(AdminAuthenticationForm):
+    """One answer for a wrong password, a wrong code and a missing device."""
+
+    code = forms.CharField(
+        label=_("动态口令"), max_length=6,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code"}),
+    )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean()
+        user = cast(User, self.get_user())
+        device = match_token(user, str(self.cleaned_data.get("code", "")).strip())
+        if device is None:
+            raise self.get_invalid_login_error()
+        user.otp_device = device  # type: ignore[attr-defined]  # django_otp marks the session at the log-in
+        return cleaned
+
+
+def log_in_key(request: HttpRequest) -> str:
+    """The limiter's key: this account from this address."""
+    pair = f"{request.POST.get('username', '')}\n{request.META.get('REMOTE_ADDR', '')}"
+    return f"staff-log-in:{hashlib.sha256(pair.encode()).hexdigest()}"

@@ -1,0 +1,37 @@
+"""Addresses of the console's pages of work; each is wrapped by `admin_view`, which lets verified staff in only."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpResponseBase
+from django.urls import URLPattern, path
+
+from portal.console import audit, discrepancies, feeds, names, person, policies, search, workbench
+
+PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
+    ("", workbench.workbench, "index"),
+    ("search/", search.search, "search"),
+    ("person/<int:person_id>/", person.person, "person"),
+    ("person/<int:person_id>/full/", person.reveal, "reveal"),
+    ("registration/<int:registration_id>/name/", names.change_name, "change_name"),
+    ("policies/", policies.listing, "policies"),
+    ("policies/<int:policy_id>/", policies.detail, "policy"),
+    ("policies/<int:policy_id>/draft/", policies.draft, "policy_draft"),
+    ("policies/<int:policy_id>/publish/", policies.publish, "policy_publish"),
+    ("policies/<int:policy_id>/discard/", policies.discard, "policy_discard"),
+    ("feeds/", feeds.listing, "feeds"),
+    ("feeds/<int:batch_id>/", feeds.detail, "feed"),
+    ("feeds/<int:batch_id>/rejects.csv", feeds.rejects_csv, "feed_rejects"),
+    ("discrepancies/", discrepancies.listing, "discrepancies"),
+    ("audit/", audit.listing, "audit"),
+]
+
+
+def pages(site: AdminSite) -> list[URLPattern]:
+    """All of them behind the site's guard."""
+
+    def guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., Any]:
+        return site.admin_view(view)
+
+    return [path(route, guarded(view), name=name) for route, view, name in PAGES]

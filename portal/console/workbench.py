@@ -1,0 +1,62 @@
+"""S01: what is wrong, since when, and where to begin."""
+
+from datetime import timedelta
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from core import clock
+from core.models import User
+from core.working_days import missing_years
+from payments.models import CollectionPolicy, Diagnosis
+from payments.policies.in_force import terms_of
+from portal.console.page import page
+from portal.console.scope import agencies_for, discrepancies_for, orders_for, policies_for, staff_of
+from registration.models import FeedFreshness
+
+STUCK_AFTER = timedelta(days=2)
+LATE_AFTER = timedelta(hours=36)
+SHOWN = 20
+
+
+@require_GET
+def workbench(request: HttpRequest) -> HttpResponse:
+    """Six figures that lead to their lists; the oldest first."""
+    user, moment = staff_of(request), clock.now()
+    stuck = orders_for(user).filter(status__in=("submitting", "awaiting"), started_at__lt=moment - STUCK_AFTER)
+    late = FeedFreshness.objects.filter(agency__in=agencies_for(user), last_received_at__lt=moment - LATE_AFTER)
+    context = {
+        "today": clock.today(),
+        "cases": discrepancies_for(user).filter(status__in=("open", "in_hand")).order_by("opened_at")[:SHOWN],
+        "stuck": stuck.order_by("started_at")[:SHOWN],
+        "late": late.select_related("agency", "region").order_by("last_received_at")[:SHOWN],
+        "drafts": policies_for(user).filter(status="draft").select_related("region", "insurance_type", "drafted_by"),
+        "answers": Diagnosis.objects.filter(reply_by_on__isnull=False, replied_at__isnull=True)
+        .select_related("insurance_type")
+        .order_by("reply_by_on")[:SHOWN],
+        "open_policies": _open_today(user),
+        "missing_years": missing_years(clock.today()),
+    }
+    return page(request, "workbench", _("工作台"), **context)
+
+
+def _open_today(user: User) -> list[CollectionPolicy]:
+    """Policies under which somebody can pay today."""
+    today = clock.today()
+    rows = list(
+        policies_for(user).filter(status="published", effective_on__lte=today, coverage_year__gte=today.year - 1)
+        .select_related("region", "insurance_type").order_by("region", "insurance_type__order", "coverage_year")
+    )  # fmt: skip
+    terms = terms_of(row.pk for row in rows)
+    newest = {(row.region_id, row.insurance_type_id, row.coverage_year): row for row in sorted(rows, key=_version)}
+    return [
+        row
+        for row in newest.values()
+        if (opens_on := terms[row.pk].window.opens_on) is not None
+        and opens_on <= today <= terms[row.pk].last_on(row.coverage_year)
+    ]
+
+
+def _version(row: CollectionPolicy) -> int:
+    return row.version
