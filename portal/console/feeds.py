@@ -52,7 +52,8 @@ def _receive(request: HttpRequest, user: User) -> HttpResponse:
         messages.warning(request, _("请选机构和文件。文件不能超过200MB。"))
         return redirect("admin:feeds")
     try:
-        batch = receive_feed(agency_code=agency.code, file_name=str(file.name), stream=cast(BinaryIO, file), actor=user.actor)
+        stream = cast(BinaryIO, file)
+        batch = receive_feed(agency_code=agency.code, file_name=str(file.name), stream=stream, actor=user.actor)
     except Refused as refusal:
         messages.warning(request, _("没有收下：%(code)s") % {"code": refusal.code})
         return redirect("admin:feeds")

@@ -1,7 +1,7 @@
 """Staff log-in: password, then the code of the second factor, on one form."""
 
 import hashlib
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -22,7 +22,9 @@ class StaffLogIn(AdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
-        user = cast(User, self.get_user())
+        user: User | None = self.user_cache
+        if user is None:
+            return cleaned
         device = match_token(user, str(self.cleaned_data.get("code", "")).strip())
         if device is None:
             raise self.get_invalid_login_error()
