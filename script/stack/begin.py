@@ -13,6 +13,7 @@ REQUIREMENTS = {
     "server": "requirements.txt",
     "database": "requirements.txt",
     "manage": "requirements.txt",
+    "messages": "requirements.txt",
     "test": "requirements-dev.txt",
     "bench": "requirements-dev.txt",
 }

@@ -103,6 +103,8 @@ def test_the_compiled_catalogue_is_the_written_one(catalogue: polib.POFile) -> N
 def test_both_languages_hold_the_same_placeholders(catalogue: polib.POFile) -> None:
     """Names to be filled in, percent signs and tags: what one has more would be an error or a hole on a page."""
     for asked, answered in entries(catalogue):
+        if not all(answered):
+            continue  # the test above names it
         shapes = [sorted(match.group() for match in PLACEHOLDER.finditer(text)) for text in (*asked, *answered)]
         assert all(shape == shapes[0] for shape in shapes), (asked, answered)
 
