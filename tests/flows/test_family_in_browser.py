@@ -1,7 +1,7 @@
 """A resident pays for a family in a real browser, from log-in to record, on the whole running stack.
 
 On a phone with WeChat's H5 cashier, on a desktop by scanning and by Alipay, without JavaScript, by the
-keyboard alone; and every page is looked at for accessibility, sideways scrolling and weight.
+keyboard alone. How pages look and weigh is for `tests/portal`; here they come from the real server.
 """
 
 import re
@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from core import clock
@@ -260,98 +259,51 @@ def tab_to(page: Page, label: str) -> None:
     raise AssertionError(f"the keyboard does not reach {label}")
 
 
-# --- every page -------------------------------------------------------------------------------------------------------
+# --- as the server sends it -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def somebody(browser: Browser, stack: RunningStack) -> Iterator[tuple[dict, list[str]]]:
-    """A logged-in resident's cookies, and the addresses of pages that say something to him."""
-    stack.control("clear")
-    context = window(browser, **DESKTOP)
-    page = context.new_page()
-    log_in(page, stack, "陈静", "371082199005180005", "13800000006")
-    paths = ["/", "/me/", "/me/add/", "/help/", "/settings/", "/accessibility/", "/why/", "/records/", "/pay/types/"]
-    page.goto(f"{stack.portal_url}/pay/types/")
-    found = re.search(r"resident_medical:(\d{4}):base", page.content())
-    assert found, page.content()
-    people = f"/pay/resident_medical/{found.group(1)}/base/people/"
-    page.goto(f"{stack.portal_url}{people}")
-    member = re.search(r'name="p" value="(\d+)"', page.content())
-    assert member
-    paths += [people, f"/why/{member.group(1)}/resident_pension/{found.group(1)}/"]
+def places_chosen(page: Page, stack: RunningStack) -> list[str]:
+    """陈静 chooses one of her two places (RG-3); the addresses of what she saw."""
+    choose_type(page, stack, "居民医疗")
+    people = page.url
     next_step(page)
-    paths.append(page.url.removeprefix(stack.portal_url))  # two places (RG-3)
+    place = page.url
     page.get_by_role("radio").first.check()
     page.get_by_role("checkbox").check()
     page.get_by_role("button", name="选这里缴费").click()
-    paths += ["/pay/basket/", "/pay/check/"]
+    seen = [people, place, page.url]
+    return [url.removeprefix(stack.portal_url) for url in seen]
+
+
+def test_pages_are_light_and_come_from_one_server(browser: Browser, stack: RunningStack) -> None:
+    """At most 25 KB and five requests on a first visit, nothing from another host, no complaint (SCREENS 2.1)."""
+    context = window(browser, **DESKTOP)
+    page = context.new_page()
+    log_in(page, stack, "陈静", "371082199005180005", "13800000006")
+    paths = ["/", "/me/", "/help/", "/why/", "/records/", "/pay/types/", *places_chosen(page, stack), "/pay/basket/"]
     kept = context.storage_state()
-    yield kept, paths
     context.close()
-
-
-def modes() -> Iterator[tuple[str, dict[str, object], bool]]:
-    """Name, window and elder mode; windows are as tall as the page, so that nothing lies under the sticky bar."""
-    for elder in (False, True):
-        for dark in (False, True):
-            scheme = "dark" if dark else "light"
-            name = f"{'elder' if elder else 'standard'}-{scheme}"
-            yield f"phone-{name}", {"viewport": {"width": 375, "height": 2400}, "color_scheme": scheme}, elder
-    yield "desktop", {"viewport": {"width": 1280, "height": 1800}}, False
-
-
-@pytest.mark.parametrize(("options", "elder"), [mode[1:] for mode in modes()], ids=[mode[0] for mode in modes()])
-def test_no_page_hinders_anybody(browser: Browser, stack: RunningStack, somebody, options, elder) -> None:
-    """axe finds nothing on any page, in any mode (WCAG 2.2 A and AA, best practice)."""
-    kept, paths = somebody
-    context = window(browser, storage_state=kept, **options)
-    if elder:
-        context.add_cookies([{"name": "look", "value": "1.100.0", "url": stack.portal_url}])
-    page = context.new_page()
-    found = {}
-    for path in paths:
-        page.goto(stack.portal_url + path)
-        violations = Axe().run(page).response["violations"]
-        if violations:
-            found[path] = [(each["id"], each["nodes"][0]["html"][:120]) for each in violations]
-    context.close()
-    assert not found
-
-
-@pytest.mark.parametrize("elder", [False, True])
-def test_no_page_scrolls_sideways_on_a_narrow_phone(browser: Browser, stack: RunningStack, somebody, elder) -> None:
-    kept, paths = somebody
-    context = window(browser, storage_state=kept, viewport={"width": 320, "height": 640})
-    if elder:
-        context.add_cookies([{"name": "look", "value": "1.100.0", "url": stack.portal_url}])
-    page = context.new_page()
-    wide = []
-    for path in paths:
-        page.goto(stack.portal_url + path)
-        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            wide.append(path)
-    context.close()
-    assert not wide
-
-
-def test_every_page_is_light_and_comes_from_here(browser: Browser, stack: RunningStack, somebody) -> None:
-    """At most 25 KB and five requests on a first visit, nothing from another host, nothing inline (SCREENS 2.1)."""
-    kept, paths = somebody
     heavy = {}
     for path in paths:
-        context = window(browser, storage_state=kept, **DESKTOP)
-        page = context.new_page()
-        session = context.new_cdp_session(page)
-        session.send("Network.enable")
-        received: list[int] = []
-        session.on("Network.loadingFinished", lambda event, kept=received: kept.append(event["encodedDataLength"]))
-        addresses: list[str] = []
-        page.on("request", lambda request, kept=addresses: kept.append(request.url))
-        spoken: list[str] = []
-        page.on("console", lambda message, kept=spoken: kept.append(message.text))
-        page.goto(stack.portal_url + path, wait_until="networkidle")
-        away = [url for url in addresses if not url.startswith((stack.portal_url, "data:"))]
-        if sum(received) > FIRST_VISIT_BYTES or len(received) > 5 or away or spoken:
-            heavy[path] = (sum(received), len(received), away, spoken)
-        context.close()
+        if found := too_heavy(window(browser, storage_state=kept, **DESKTOP), stack.portal_url, path):
+            heavy[path] = found
     assert not heavy
+
+
+def too_heavy(context: BrowserContext, site: str, path: str) -> tuple[object, ...] | None:
+    """What one first visit brought, where that is too much: bytes as sent, requests, other hosts, complaints."""
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    sizes: list[int] = []
+    addresses: list[str] = []
+    complaints: list[str] = []
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page.on("request", lambda request: addresses.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(site + path, wait_until="networkidle")
+    context.close()
+    away = [url for url in addresses if not url.startswith((site, "data:"))]
+    if sum(sizes) > FIRST_VISIT_BYTES or len(sizes) > 5 or away or complaints:
+        return sum(sizes), len(sizes), away, complaints
+    return None
