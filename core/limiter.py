@@ -42,11 +42,25 @@ def take(key: str, *, limit: int, period: timedelta) -> Verdict:
     return Verdict(allowed=count <= limit, retry_at=clock.now() + left)
 
 
-def _count_in_valkey(key: str, period: timedelta) -> tuple[int, timedelta]:
+def clear(key: str) -> None:
+    """Forget the tries under `key`: what they were counted for has been proved."""
+    try:
+        _valkey().delete(f"limit:{key}")
+    except redis.RedisError:
+        log.warning("limiter clears in PostgreSQL: the broker cannot be reached")
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM core_limitcount WHERE key = %s", [key])
+
+
+def _valkey() -> redis.Redis:
     global _client
     if _client is None:
         _client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
-    count, left_ms = _client.eval(_SCRIPT, 1, f"limit:{key}", int(period.total_seconds() * 1000))
+    return _client
+
+
+def _count_in_valkey(key: str, period: timedelta) -> tuple[int, timedelta]:
+    count, left_ms = _valkey().eval(_SCRIPT, 1, f"limit:{key}", int(period.total_seconds() * 1000))
     return count, timedelta(milliseconds=left_ms)
 
 

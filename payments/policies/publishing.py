@@ -42,7 +42,7 @@ def publish_policy(*, policy_id: int, staff: User) -> CollectionPolicy:
         raise Refused("same_person")
     if draft.effective_on < clock.today():
         raise Refused("too_late")
-    values = {"published_by": staff, "published_at": clock.now()}
+    values = {"published_by_id": staff.pk, "published_at": clock.now()}
     if not advance_one(draft, "publish", actor=staff.actor, values=values):
         raise Refused("not_a_draft")
     clock.forget_everything_kept()

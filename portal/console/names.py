@@ -20,7 +20,7 @@ from registration.models import Registration
 def change_name(request: HttpRequest, registration_id: int) -> HttpResponse:
     """Old, new, ground; payable at once where the tax office mends it."""
     user = staff_of(request)
-    rows = Registration.objects.filter(region_id__startswith=user.region_prefix).select_related("agency", "person")
+    rows = Registration.objects.filter(region__code__startswith=user.region_prefix).select_related("agency", "person")
     row = rows.select_related("insurance_type", "region").filter(pk=registration_id).first()
     if row is None:
         raise Http404

@@ -17,29 +17,29 @@ def staff_of(request: HttpRequest) -> User:
 
 def people_for(user: User) -> QuerySet[InsuredPerson]:
     """Persons whom an agency holds, or held, in the user's region."""
-    here = Registration.objects.filter(person=OuterRef("pk"), region_id__startswith=user.region_prefix)
+    here = Registration.objects.filter(person=OuterRef("pk"), region__code__startswith=user.region_prefix)
     return InsuredPerson.objects.filter(Exists(here)) if user.region_prefix else InsuredPerson.objects.all()
 
 
 def orders_for(user: User) -> QuerySet[PaymentOrder]:
     """Orders with a line in the user's region."""
-    here = Declaration.objects.filter(order=OuterRef("pk"), region_id__startswith=user.region_prefix)
+    here = Declaration.objects.filter(order=OuterRef("pk"), region__code__startswith=user.region_prefix)
     return PaymentOrder.objects.filter(Exists(here)) if user.region_prefix else PaymentOrder.objects.all()
 
 
 def policies_for(user: User) -> QuerySet[CollectionPolicy]:
     """Policies of the user's region."""
-    return CollectionPolicy.objects.filter(region_id__startswith=user.region_prefix)
+    return CollectionPolicy.objects.filter(region__code__startswith=user.region_prefix)
 
 
 def agencies_for(user: User) -> QuerySet[Agency]:
     """Agencies of the user's region."""
-    return Agency.objects.filter(region_id__startswith=user.region_prefix)
+    return Agency.objects.filter(region__code__startswith=user.region_prefix)
 
 
 def feeds_for(user: User) -> QuerySet[FeedBatch]:
     """Batches of agencies of the user's region."""
-    return FeedBatch.objects.filter(agency__region_id__startswith=user.region_prefix)
+    return FeedBatch.objects.filter(agency__region__code__startswith=user.region_prefix)
 
 
 def discrepancies_for(user: User) -> QuerySet[Discrepancy]:

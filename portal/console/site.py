@@ -39,6 +39,7 @@ class Console(AdminSite):
                 request.method = "GET"  # the form is shown again, nothing of it is tried
         response = super().login(request, context)
         if request.user.is_authenticated and response.status_code == 302:
+            limiter.clear(log_in_key(request))
             request.session["began_at"] = request.session["seen_at"] = int(clock.now().timestamp())
         return response
 
