@@ -19,7 +19,7 @@ from payments.models import Declaration, PaymentOrder
 from payments.orders import start_payment
 from payments.policies.in_force import terms_of
 from payments.words import figures
-from portal.accounts.access import payer_of, resident_required
+from portal.accounts.access import client_address, payer_of, resident_required
 from portal.pages import devices
 from portal.pages.standing import declared_label
 from registration.models import FamilyMember
@@ -166,7 +166,7 @@ def go_to_cashier(request: HttpRequest, order: PaymentOrder, offer: devices.Offe
     try:
         started = start_payment(
             order_no=order.order_no, gateway=offer.gateway, method=offer.method,
-            payer_ip=request.META.get("REMOTE_ADDR", ""), actor=payer.actor,
+            payer_ip=client_address(request).split("/")[0], actor=payer.actor,
         )  # fmt: skip
     except Refused as refusal:
         return _not_started(request, order, refusal)
