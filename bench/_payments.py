@@ -66,13 +66,13 @@ def _pay(
     chosen = _choose(server.port, cookies, opened.answers)
     orders = _started(payers)
     if len(orders) != len(payers):
-        raise SystemExit(f"{len(payers)} payers, {len(orders)} orders that wait for money: {opened.answers[0]}")
+        server.give_up(f"{len(payers)} payers, {len(orders)} orders that wait for money: {opened.answers[0]}")
     notices = [post(NOTICE, "", body, more=lines, kind="application/json") for lines, body in gateway.notices(orders)]
     told = send(server.port, notices, clients=CLIENTS)
     cpu_s = server.cpu_s() - cpu_s
     unpaid = len(_started(payers))
     if unpaid or any(answer.status != 204 for answer in told.answers):
-        raise SystemExit(f"{unpaid} orders stayed unpaid; a notice was answered {told.answers[0]}")
+        server.give_up(f"{unpaid} orders stayed unpaid; a notice was answered {told.answers[0]}")
     return Round(len(payers), opened, chosen, told, cpu_s)
 
 

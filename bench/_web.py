@@ -8,6 +8,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
 
 import psutil
 
@@ -32,6 +34,11 @@ class Web:
 
     port: int
     process: psutil.Process
+    log: Path
+
+    def give_up(self, why: str) -> NoReturn:
+        """End the benchmark, showing what the server said last."""
+        raise SystemExit(f"{why}\n{self.log.read_text()[-3000:]}")
 
     def cpu_s(self) -> float:
         """What all its processes have used of the processor."""
@@ -55,7 +62,7 @@ def web(name: str, variables: Mapping[str, str]) -> Iterator[Web]:
     try:
         _wait(server, port)
         send(port, [get("/livez")] * 200, clients=8)
-        yield Web(port, psutil.Process(server.pid))
+        yield Web(port, psutil.Process(server.pid), server.log)
     finally:
         server.stop()
 
