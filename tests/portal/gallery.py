@@ -7,6 +7,7 @@ from django.urls import reverse
 from playwright.sync_api import BrowserContext, Route
 
 from core import clock
+from core.models import User
 from core.sealed import blind_index, seal
 from payments.diagnoses import diagnose
 from payments.drafts import BasketLine, Choice, ask_for, put_lines
@@ -14,6 +15,7 @@ from payments.facts import matching_registrations
 from payments.models import Declaration, PaymentOrder
 from payments.orders import expire_order
 from portal.accounts.access import kept_fields
+from portal.look import COOKIE, Look
 from portal.models import KeptForm
 from portal.pages import errors
 from registration.models import FamilyMember, ViewGrant
@@ -24,6 +26,7 @@ from tests.sandbox.process import Sandbox
 from tests.world import FLEXIBLE, MEDICAL, OTHER_PLACE, PENSION, Family
 
 YEAR = clock.today().year
+PLAIN = Look()
 OPEN_TO_ALL = {
     "welcome": "/",
     "login": "/login/",
@@ -50,10 +53,18 @@ class Gallery:
     """The pages, and the world that they show."""
 
     family: Family
+    phone: bool
+    look: Look
     pages: list[Shown] = field(default_factory=list)
 
     def add(self, name: str, path: str, *, visitor: bool = False, html: str = "") -> None:
         self.pages.append(Shown(name, path, visitor, html))
+
+    def comer(self, user: User | None = None) -> Visitor:
+        """Somebody with the device and the look that this gallery is for."""
+        visitor = Visitor(user, agent=PHONE if self.phone else DESKTOP)
+        visitor.client.cookies[COOKIE] = self.look.as_text()
+        return visitor
 
     def sign_in(self, context: BrowserContext, site: str, *, as_visitor: bool = False) -> None:
         """Give a browser the session of 王芳, or none."""
@@ -84,10 +95,10 @@ def line(member: FamilyMember, kind: str, tier_fen: int) -> BasketLine:
     return BasketLine(Choice(member.pk, kind, YEAR), found.pk, tier_fen, tier_fen, clock.now())
 
 
-def make_gallery(sandbox: Sandbox, *, phone: bool) -> Gallery:
+def make_gallery(sandbox: Sandbox, *, phone: bool, look: Look = PLAIN) -> Gallery:
     """All pages, each with something on it. `phone`: as a phone's browser gets them."""
     family = world.make_family()
-    gallery = Gallery(family)
+    gallery = Gallery(family, phone, look)
     world.make_policy(FLEXIBLE)
     world.make_registration(world.WANG_FANG, FLEXIBLE)
     world.make_policy(MEDICAL, place=OTHER_PLACE)
@@ -96,18 +107,18 @@ def make_gallery(sandbox: Sandbox, *, phone: bool) -> Gallery:
     person = matching_registrations(family.herself)[0].person
     viewer = world.make_payer(world.LI_QIANG, "13900006719")
     ViewGrant.objects.create(viewer=viewer, person=person, ends_at=clock.now() + 90 * 24 * clock.HOUR)
-    hang_visitor_pages(gallery, phone=phone)
+    hang_visitor_pages(gallery)
     hang_wallet_page(gallery, sandbox)
-    hang_own_pages(gallery, phone=phone)
+    hang_own_pages(gallery)
     hang_paying_pages(gallery)
     hang_orders(gallery)
     return gallery
 
 
-def hang_visitor_pages(gallery: Gallery, *, phone: bool) -> None:
+def hang_visitor_pages(gallery: Gallery) -> None:
     for name, address in OPEN_TO_ALL.items():
         gallery.add(name, address, visitor=True)
-    visitor = Visitor(agent=PHONE if phone else DESKTOP)
+    visitor = gallery.comer()
     page = visitor.press(visitor.open("/login/"), "发验证码", phone="12")
     gallery.add("login_errors", "/login/?errors", visitor=True, html=page.html)
     page = visitor.press(visitor.open("/login/first/"), "下一步", name="王", number="1")
@@ -125,12 +136,12 @@ def hang_wallet_page(gallery: Gallery, sandbox: Sandbox) -> None:
     """R05: of a wallet that does not say a phone."""
     who = world.WANG_FATHER
     know_people(sandbox, {"name": who.name, "document_type": "201", "document_no": who.number})
-    page = by_wallet(Visitor(), who.number)
+    page = by_wallet(gallery.comer(), who.number)
     gallery.add("missing", "/login/phone/?shown", visitor=True, html=page.html)
 
 
 def expired_form(gallery: Gallery) -> str:
-    answer = Visitor(gallery.family.payer).client.post("/me/add/", {"csrfmiddlewaretoken": "0" * 64})
+    answer = gallery.comer(gallery.family.payer).client.post("/me/add/", {"csrfmiddlewaretoken": "0" * 64})
     return answer.content.decode()
 
 
@@ -138,9 +149,9 @@ def broken_page() -> str:
     return errors.broken(RequestFactory().get("/")).content.decode()
 
 
-def hang_own_pages(gallery: Gallery, *, phone: bool) -> None:
+def hang_own_pages(gallery: Gallery) -> None:
     family = gallery.family
-    visitor = Visitor(family.payer, agent=PHONE if phone else DESKTOP)
+    visitor = gallery.comer(family.payer)
     gallery.add("home", "/")
     gallery.add("me", "/me/")
     gallery.add("add_person", "/me/add/")
@@ -151,12 +162,12 @@ def hang_own_pages(gallery: Gallery, *, phone: bool) -> None:
     gallery.add("view_ask", f"/me/{family.husband.pk}/view/")
     gallery.add("view_code", f"/me/{family.husband.pk}/view/code/")
     gallery.add("records_none", "/records/?type=flexible_pension")
-    form = KeptForm(token="b" * 64, owner=family.payer, path="/me/add/")
-    gallery.add("kept", f"/login/kept/{keep(form)}/")
     gallery.add("basket_empty", "/pay/basket/?empty", html=visitor.open("/pay/basket/").html)
-    leaver = Visitor(family.payer)
+    leaver = gallery.comer(family.payer)
     page = leaver.press(leaver.open("/me/"), "退出并清除")
     gallery.add("left", "/leave/", visitor=True, html=page.html)
+    form = KeptForm(token="b" * 64, owner=family.payer, path="/me/add/")
+    gallery.add("kept", f"/login/kept/{keep(form)}/")
 
 
 def keep(form: KeptForm) -> str:

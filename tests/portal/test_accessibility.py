@@ -59,7 +59,7 @@ def visit(gallery: Gallery, context: BrowserContext, site: str, page: Page):
 def test_axe_finds_nothing(browser, outside, live_server, name: str) -> None:
     """SCREENS 2.1: 0 violations on every page."""
     width, scheme, look, rules = LOOKS[name]
-    gallery, site, axe = make_gallery(outside, phone=width < 500), live_server.url, Axe()
+    gallery, site, axe = make_gallery(outside, phone=width < 500, look=look), live_server.url, Axe()
     context = a_window(browser, site, width, scheme, look)
     found = []
     page = context.new_page()

@@ -67,7 +67,7 @@ def test_pages_are_light(browser, outside, live_server) -> None:
 )
 def test_nothing_scrolls_sideways_at_320_pixels(browser, outside, live_server, look: Look) -> None:
     """WCAG 1.4.10, 1.4.4: normal, elder, and the largest print that can be set."""
-    gallery, site = make_gallery(outside, phone=True), live_server.url
+    gallery, site = make_gallery(outside, phone=True, look=look), live_server.url
     context = a_window(browser, site, 320, "light", look)
     page = context.new_page()
     wide = []
@@ -84,7 +84,7 @@ def test_nothing_scrolls_sideways_at_320_pixels(browser, outside, live_server, l
 @pytest.mark.parametrize(("look", "least"), [(Look(), 44), (Look(elder=True), 60)], ids=["normal", "elder"])
 def test_targets_are_large_enough_for_a_thumb(browser, outside, live_server, look: Look, least: int) -> None:
     """SCREENS 1.3: 44 in general, 60 in elder mode; links inside sentences are not counted."""
-    gallery, site = make_gallery(outside, phone=True), live_server.url
+    gallery, site = make_gallery(outside, phone=True, look=look), live_server.url
     context = a_window(browser, site, 375, "light", look)
     page = context.new_page()
     small = set()

@@ -130,10 +130,10 @@ def test_a_person_is_taken_off_on_a_page_of_its_own(fang) -> None:
 
 def test_relations_are_changed_in_place(fang) -> None:
     add(fang)
-    page = fang.press(fang.open("/me/"), "改关系", relation="relative")
+    page = fang.press(fang.open("/me/"), "保存关系", relation="relative")
     assert "关系已改" in page.text
     assert FamilyMember.objects.get(number_index=LIU_XIAOYU.index).relation == "relative"
-    fang.press(fang.open("/me/"), "改关系", relation="self")
+    fang.press(fang.open("/me/"), "保存关系", relation="self")
     assert FamilyMember.objects.get(number_index=LIU_XIAOYU.index).relation == "relative"
 
 
