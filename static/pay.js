@@ -10,13 +10,13 @@
   }
 
   var total = one("[data-total]"), count = one("[data-count]");
-  var unit = document.documentElement.lang === "en" ? " yuan" : "元";
+  var english = document.documentElement.lang === "en";
   function sum() {
     var picked = all("input:checked[data-fen], option:checked[data-fen]");
     var ticked = all("input[type=checkbox][name=p]:checked").length;
     if (total) {
       var fen = picked.reduce(function (so_far, each) { return so_far + Number(each.dataset.fen); }, 0);
-      total.textContent = yuan(fen) + unit;
+      total.textContent = english ? "¥" + yuan(fen) : yuan(fen) + "元";
       var row = one("[data-when-chosen]");
       if (row) { row.hidden = !picked.length; }
     }

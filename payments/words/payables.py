@@ -96,9 +96,10 @@ def _from(on: date, today: date | None) -> str:
 
 
 def _delay(days: int | None, kind: DayKind, ending: str) -> str:
-    count = {"days": days or 0}
-    length = _("%(days)d个工作日") % count if kind is DayKind.WORKING else _("%(days)d天") % count
-    return length + ending
+    count = days or 0
+    working = ngettext("%(days)d个工作日", "%(days)d个工作日", count)
+    length = working if kind is DayKind.WORKING else ngettext("%(days)d天", "%(days)d天", count)
+    return length % {"days": count} + ending
 
 
 NOT_OFFERED_OTHERWISE = "tier_not_offered"
