@@ -41,7 +41,13 @@ def diagnose(
     if stated_registered_on is not None:
         found.stated_registered_on = stated_registered_on
     answer = answer_of(found)
-    found.causes = [blocker.code for blocker in answer.assessment.blockers]
+    keep_causes(found, [blocker.code for blocker in answer.assessment.blockers])
+    return answer
+
+
+def keep_causes(found: Diagnosis, causes: list[str]) -> None:
+    """Note what was answered; what nothing explains becomes a case that promises a reply by a day (C20)."""
+    found.causes = causes
     found.asked_at = clock.now()
     found.expires_at = found.asked_at + KEPT_FOR
     if UNEXPLAINED not in found.causes:
@@ -49,7 +55,6 @@ def diagnose(
     elif found.reply_by_on is None:
         found.reply_by_on = add_working_days(clock.today(), REPLY_WORKING_DAYS)[0]
     found.save()
-    return answer
 
 
 def answer_of(diagnosis: Diagnosis) -> Answer:

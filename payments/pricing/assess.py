@@ -87,7 +87,7 @@ def _judge_base(facts: Facts, period: Period, moment: Moment, is_working_day: Is
     if blockers or period.policy is None or _assessed_for(facts, period):
         return [], blockers
     payable = regular_payable(facts, period, period.policy, moment[0])
-    return ([payable], []) if payable else ([], [_unexplained(period)])
+    return ([payable], []) if payable else ([], [unexplained(period)])
 
 
 def _is_only_assessed(facts: Facts, period: Period) -> bool:
@@ -166,7 +166,7 @@ def _assessment_lapsed(period: Period, assessed: AssessedFact) -> Blocker:
     )
 
 
-def _unexplained(period: Period) -> Blocker:
+def unexplained(period: Period) -> Blocker:
     """C20: no cause holds and still nothing can be paid; a case is opened without the payer's calling."""
     registration = period.registration
     where = (registration.insurance_type, period.coverage_year, registration.region)

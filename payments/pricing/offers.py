@@ -35,7 +35,7 @@ def regular_payable(facts: Facts, period: Period, policy: PolicyFact, today: dat
     last_year_fen = last_year_tier_fen(facts, period)
     tiers = _offers(terms, group, facts, period, today, last_year_fen)
     kept = [tier for tier in tiers if fixed_fen in (tier.tier_fen, _replaced(group, tier.tier_fen))]
-    months = months_left(paid_months(facts, period), first_month(period)) if terms.split is Split.MONTHS else ()
+    months = months_left(paid_months(facts, period), period.first_month) if terms.split is Split.MONTHS else ()
     if not tiers or (terms.split is Split.MONTHS and not months):
         return None
     bare = _bare(period, policy, BASE, tuple(kept or tiers), today)
@@ -202,17 +202,6 @@ def add_months(on: date, months: int) -> date:
     """The same day some months later; the last day of the month where there is no such day."""
     year, month = divmod(on.year * 12 + on.month - 1 + months, 12)
     return date(year, month + 1, min(on.day, monthrange(year, month + 1)[1]))
-
-
-def first_month(period: Period) -> int:
-    """The first month of the coverage year for which the person is insured here."""
-    registered_on = period.registration.registered_on
-    if registered_on is None or period.terms is None:
-        return 1
-    first, last = period.terms.coverage(period.coverage_year)
-    if not first <= registered_on <= last:
-        return 1
-    return (registered_on.year - first.year) * 12 + registered_on.month - first.month + 1
 
 
 def _fixed_tier_fen(facts: Facts, period: Period, terms: PolicyTerms) -> int | None:

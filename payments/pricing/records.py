@@ -8,8 +8,6 @@ from payments.policies.terms import Owner, Split, TierChange
 from payments.pricing.scope import PAID, UNRESOLVED, Period, in_force
 from payments.pricing.shapes import BASE, TOP_UP, Blocker, DeclarationFact, Facts, RefundFact, When
 
-ALL_MONTHS = range(1, 13)
-
 
 def declarations_of(facts: Facts, period: Period, part: str = BASE) -> list[DeclarationFact]:
     """This person's declarations for the type, year and part, over all places (A3)."""
@@ -115,7 +113,8 @@ def _paid(facts: Facts, period: Period, today: date) -> list[Blocker]:
     if not paid:
         return []
     terms = period.terms
-    if terms is not None and terms.split is Split.MONTHS and not paid_months(facts, period).issuperset(ALL_MONTHS):
+    by_months = terms is not None and terms.split is Split.MONTHS
+    if by_months and months_left(paid_months(facts, period), period.first_month):
         return []
     insured_at = {
         each.region for each in in_force(facts, today) if each.insurance_type == period.registration.insurance_type

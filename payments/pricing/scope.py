@@ -26,6 +26,17 @@ class Period:
         """The policy's terms."""
         return self.policy.terms if self.policy else None
 
+    @property
+    def first_month(self) -> int:
+        """The first month of the coverage year for which the person is insured here."""
+        registered_on = self.registration.registered_on
+        if registered_on is None or self.terms is None:
+            return 1
+        first, last = self.terms.coverage(self.coverage_year)
+        if not first <= registered_on <= last:
+            return 1
+        return (registered_on.year - first.year) * 12 + registered_on.month - first.month + 1
+
 
 def in_force(facts: Facts, today: date) -> tuple[RegistrationFact, ...]:
     """Registrations that have not ended."""

@@ -41,8 +41,9 @@ def addresses(
 
 
 def is_consoles(view: Callable[..., Any]) -> bool:
-    """A view that an AdminSite wraps in its own permission check."""
-    return isinstance(getattr(view, "admin_site", None), AdminSite)
+    """A view that an AdminSite, or one of its ModelAdmins, wraps in the site's permission check."""
+    owner = getattr(view, "model_admin", None)
+    return isinstance(getattr(view, "admin_site", owner and owner.admin_site), AdminSite)
 
 
 GUARDED = [(name, route) for name, route, view in addresses() if getattr(view, "guarded_by", "") == "resident"]

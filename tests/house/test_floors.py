@@ -34,6 +34,7 @@ INNER = {
     "payments.admin": 10,
     "payments.management": 10,
     "payments.demo": 9,
+    "payments.name_changes": 9,
 }
 # Loading a policy or publishing one writes rows; reading the terms does not.
 UPPER = {"payments.policies.loader": 3, "payments.policies.publishing": 4}

@@ -18,7 +18,8 @@ from payments.pricing import (
     Warn,
     When,
 )
-from payments.pricing.assess import headline_first
+from payments.pricing.assess import headline_first, unexplained
+from payments.pricing.scope import Period
 from tests.payments.cases import (
     FLEXIBLE,
     GUTA,
@@ -455,11 +456,18 @@ def test_c22_collecting_moves_to_the_tax_office_on_a_day() -> None:
         assert cause(on_day(day, worker, policies=bare)).code == code
 
 
-def test_c20_when_no_cause_explains_it_a_case_is_opened() -> None:
+def test_c20_is_a_case_with_an_owner_and_a_term() -> None:
+    """The net under all causes: assess reaches it only where none of them holds and nothing can be paid."""
+    registration = registered(PENSION)
+    found = unexplained(Period(registration, 2026, None))
+    assert (found.code, found.when, found.evidence) == ("C20", When.WORKING_DAYS, {"working_days": 2})
+
+
+def test_c8_when_all_months_since_the_registration_are_paid() -> None:
+    """PO-6: somebody registered in December owes December alone."""
     facts = person(registered(FLEXIBLE, GUTA, "flexible", registered_on=date(2026, 12, 20)))
     paid = declared("paid", FLEXIBLE, 2026, GUTA, 73_560, first_month=12, last_month=12)
-    found = judge(replace(facts, declarations=(paid,)))
-    assert (cause(found).code, cause(found).when) == ("C20", When.WORKING_DAYS)
+    assert cause(judge(replace(facts, declarations=(paid,)))).code == "C8"
 
 
 # ---- which cause leads ----------------------------------------------------------------------------------------------
