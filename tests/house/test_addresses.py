@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.admin import AdminSite
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from core import clock
 from core.models import User
