@@ -29,7 +29,7 @@ class Look:
         return " ".join(name for name, on in named if on)
 
     def as_text(self) -> str:
-        """For the cookie; `read_look` reads it back."""
+        """For the cookie and the account."""
         return f"{int(self.elder)}.{self.size}.{int(self.contrast)}"
 
 
@@ -38,11 +38,13 @@ def read_look(request: HttpRequest) -> Look:
     user = getattr(request, "user", None)
     known = user if user is not None and user.is_authenticated else None
     kept = known.preferences.get("look", "") if known else ""
-    for text in (request.COOKIES.get(COOKIE, ""), str(kept)):
-        parts = text.split(".")
-        if len(parts) == 3 and parts[1] in SIZES:
-            return Look(parts[0] == "1", parts[1], parts[2] == "1")
-    return Look(elder=bool(known and known.elder_mode))
+    return read_text(request.COOKIES.get(COOKIE, "")) or read_text(str(kept)) or Look()
+
+
+def read_text(text: str) -> Look | None:
+    """What `as_text` wrote; None for anything else."""
+    parts = text.split(".")
+    return Look(parts[0] == "1", parts[1], parts[2] == "1") if len(parts) == 3 and parts[1] in SIZES else None
 
 
 def keep_look(user: User, look: Look) -> None:

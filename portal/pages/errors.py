@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from portal.accounts.access import is_resident
+from portal.look import COOKIE, read_text
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -16,7 +17,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def broken(request: HttpRequest) -> HttpResponse:
     """500, without the database and the session: they may be what is broken."""
-    return render(None, "pages/broken.html", {"is_demo": settings.IS_DEMO}, status=500)
+    context = {"is_demo": settings.IS_DEMO, "look": read_text(request.COOKIES.get(COOKIE, ""))}
+    return render(None, "pages/broken.html", context, status=500)
 
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -48,6 +48,7 @@ def is_consoles(view: Callable[..., Any]) -> bool:
     return isinstance(getattr(view, "admin_site", owner and owner.admin_site), AdminSite)
 
 
+CONSOLE = [(name, route) for name, route, view in addresses() if is_consoles(view) and name not in PUBLIC]
 GUARDED = [(name, route) for name, route, view in addresses() if getattr(view, "guarded_by", "") == "resident"]
 
 
@@ -67,6 +68,18 @@ def test_second_factors_are_shown_to_nobody_from_outside(name: str) -> None:
 
 def test_the_list_holds_nothing_that_is_gone() -> None:
     assert {name for name, _, _ in addresses()} >= PUBLIC
+
+
+@pytest.mark.parametrize(("name", "route"), CONSOLE)
+def test_the_console_shows_nothing_to_visitors_and_residents(name: str, route: str, db: None) -> None:
+    path = "/" + re.sub(r"<[^>]+>|\(\?P.*", "1", route).replace("^", "").replace("$", "")
+    resident = Client()
+    resident.force_login(make_payer(LI_QIANG), backend="django.contrib.auth.backends.ModelBackend")
+    for client in (Client(), resident):
+        answer = client.get(path)
+        assert answer.status_code in (302, 403, 404), f"{name} answers {answer.status_code}"
+        if answer.status_code == 302:
+            assert "login" in answer.headers["Location"] or name == "admin:logout"
 
 
 # --- X6 -----------------------------------------------------------------------------------------------------------

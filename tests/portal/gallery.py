@@ -129,7 +129,7 @@ def hang_visitor_pages(gallery: Gallery) -> None:
     gallery.add("code_errors", "/login/code/?errors", visitor=True, html=page.html)
     visitor.client.session.flush()
     gallery.add("form_expired", "/form-expired/", visitor=True, html=expired_form(gallery))
-    gallery.add("broken", "/broken/", visitor=True, html=broken_page())
+    gallery.add("broken", "/broken/", visitor=True, html=broken_page(gallery.look))
 
 
 def hang_wallet_page(gallery: Gallery, sandbox: Sandbox) -> None:
@@ -145,8 +145,10 @@ def expired_form(gallery: Gallery) -> str:
     return answer.content.decode()
 
 
-def broken_page() -> str:
-    return errors.broken(RequestFactory().get("/")).content.decode()
+def broken_page(look: Look) -> str:
+    request = RequestFactory().get("/")
+    request.COOKIES[COOKIE] = look.as_text()
+    return errors.broken(request).content.decode()
 
 
 def hang_own_pages(gallery: Gallery) -> None:
