@@ -6,7 +6,8 @@ a repeated notification or a second worker is told apart from the first.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, models
@@ -24,6 +25,17 @@ class Stateful(models.Model):
         abstract = True
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Rows of one kind and the event that moves them; `values` are further columns to set."""
+
+    model: type[Stateful]
+    ids: Iterable[int]
+    event: str
+    evidence: Mapping[str, Any] | None = None
+    values: Mapping[str, Any] | None = None
+
+
 def advance(
     model: type[Stateful],
     ids: Iterable[int],
@@ -37,25 +49,33 @@ def advance(
 
     `values` are further columns to set in the same statement.
     """
-    edge = model.TABLE.edge(event)
-    columns, parameters = _assignments(model, values or {})
-    sql = f"""
-        WITH moved AS (
-            UPDATE {model._meta.db_table} SET status = %s{columns}
-            WHERE id = ANY(%s) AND status = ANY(%s)
-            RETURNING OLD.id AS id, OLD.status AS was
-        ), told AS (
-            INSERT INTO core_transition (kind, object_id, from_state, to_state, event, actor, evidence, at)
-            SELECT %s, id, was, %s, %s, %s, %s::jsonb, %s FROM moved
-        )
-        SELECT id FROM moved ORDER BY id"""
+    return advance_all([Move(model, ids, event, evidence, values)], actor=actor)[0]
+
+
+def advance_all(moves: Sequence[Move], *, actor: str) -> list[list[int]]:
+    """Several moves as one statement, no two of them about the same row; what `advance` returns, for each."""
+    parts, parameters, moment = [], [], clock.now()
+    for number, move in enumerate(moves):
+        edge, kind = move.model.TABLE.edge(move.event), move.model.TABLE.kind
+        columns, values = _assignments(move.model, move.values or {})
+        parts.append(_MOVE.format(number=number, table=move.model._meta.db_table, columns=columns))
+        parameters += [edge.target, *values, list(move.ids), list(edge.sources)]
+        parameters += [kind, edge.target, move.event, actor, as_json(move.evidence), moment]
+    moved = ", ".join(f"ARRAY(SELECT id FROM moved_{number} ORDER BY id)" for number in range(len(moves)))
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql,
-            [edge.target, *parameters, list(ids), list(edge.sources),
-             model.TABLE.kind, edge.target, event, actor, as_json(evidence), clock.now()],
-        )  # fmt: skip
-        return [row[0] for row in cursor.fetchall()]
+        cursor.execute(f"WITH {', '.join(parts)} SELECT {moved}", parameters)
+        return [list(ids) for ids in cursor.fetchone()]
+
+
+_MOVE = """
+moved_{number} AS (
+    UPDATE {table} SET status = %s{columns}
+    WHERE id = ANY(%s) AND status = ANY(%s)
+    RETURNING OLD.id AS id, OLD.status AS was
+), told_{number} AS (
+    INSERT INTO core_transition (kind, object_id, from_state, to_state, event, actor, evidence, at)
+    SELECT %s, id, was, %s, %s, %s, %s::jsonb, %s FROM moved_{number}
+)"""
 
 
 def advance_one(
@@ -67,11 +87,17 @@ def advance_one(
     values: Mapping[str, Any] | None = None,
 ) -> bool:
     """Move one row that the caller has locked, and let the object in hand say so; False where it did not move."""
-    moved = advance(type(row), [row.pk], event, actor=actor, evidence=evidence, values=values)
+    move = Move(type(row), [row.pk], event, evidence, values)
+    moved = bool(advance_all([move], actor=actor)[0])
     if moved:
-        for name, value in {"status": row.TABLE.edge(event).target, **(values or {})}.items():
-            setattr(row, name, value)
-    return bool(moved)
+        take_over(row, move)
+    return moved
+
+
+def take_over(row: Stateful, move: Move) -> None:
+    """Let the object in hand say what a move has made of its row."""
+    for name, value in {"status": row.TABLE.edge(move.event).target, **(move.values or {})}.items():
+        setattr(row, name, value)
 
 
 def record_creation(

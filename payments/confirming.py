@@ -6,14 +6,15 @@ that has no place is held by a discrepancy.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import date
 from enum import StrEnum
 
 from django.db import transaction
 
 from core import clock
 from core.refusals import Refused
-from core.transitions import advance
+from core.transitions import Move, advance_all
 from payments.declarations import claim_again
 from payments.delays import AfterPayment, after_payment
 from payments.discrepancies import open_discrepancy
@@ -22,6 +23,7 @@ from payments.models import Declaration, Discrepancy, PaymentOrder, Receipt
 from payments.orders import LOCKED
 from payments.policies.in_force import terms_of
 from payments.receipts import Put, allocate, record_receipt
+from payments.states import AT_GATEWAY
 
 
 class Outcome(StrEnum):
@@ -70,6 +72,7 @@ def _confirm(order_no: str, payment: Payment) -> Outcome:
     wrong = _differences(order, payment)
     if wrong:
         return _hold_mismatch(order, payment, wrong)
+    lines = list(Declaration.objects.raw(_LINES, [order.pk])) if order.status in AT_GATEWAY else []
     receipt_id = record_receipt(
         gateway=payment.gateway,
         merchant_id=result.merchant_id,
@@ -78,13 +81,14 @@ def _confirm(order_no: str, payment: Payment) -> Outcome:
         amount_fen=result.amount_fen,
         paid_at=result.paid_at or clock.now(),
         source=payment.source,
+        puts=[Put("declaration", line.pk, line.amount_fen) for line in lines],
     )
     if receipt_id is None:
         return _known_trade(order, payment)
     if order.status == "paid":
         return _hold_duplicate(order, payment, receipt_id)
-    if order.status in ("submitting", "awaiting"):
-        _settle(order, payment, receipt_id)
+    if order.status in AT_GATEWAY:
+        _mark_paid(order, lines, payment, receipt_id, "confirm", "settle")
         return Outcome.PAID
     _reattach(order, payment, receipt_id)
     return Outcome.LATE
@@ -161,17 +165,8 @@ def _hold_duplicate(order: PaymentOrder, payment: Payment, receipt_id: int) -> O
 _LINES = "SELECT id, amount_fen, policy_id FROM payments_declaration WHERE order_id = %s ORDER BY id"
 
 
-def _settle(order: PaymentOrder, payment: Payment, receipt_id: int) -> None:
-    """The ordinary case: order and declarations are paid by this receipt."""
-    _mark_order_paid(order, payment, "confirm", receipt_id)
-    declarations = list(Declaration.objects.raw(_LINES, [order.pk]))
-    allocate(receipt_id, [Put("declaration", line.pk, line.amount_fen) for line in declarations])
-    _mark_paid(declarations, payment, "settle", receipt_id)
-
-
 def _reattach(order: PaymentOrder, payment: Payment, receipt_id: int) -> None:
     """A success that came late: what is still free is paid, the rest is held (HOUSE 2.4, G6, G7)."""
-    _mark_order_paid(order, payment, "late_success", receipt_id)
     paid, puts = [], []
     for line in Declaration.objects.filter(order_id=order.pk).select_related("policy").order_by("pk"):
         if claim_again(line):
@@ -189,34 +184,31 @@ def _reattach(order: PaymentOrder, payment: Payment, receipt_id: int) -> None:
         )
         puts.append(Put("discrepancy", found.pk, line.amount_fen))
     allocate(receipt_id, puts)
-    _mark_paid(paid, payment, "late_success", receipt_id)
+    _mark_paid(order, paid, payment, receipt_id, "late_success", "late_success")
 
 
-def _mark_order_paid(order: PaymentOrder, payment: Payment, event: str, receipt_id: int) -> None:
+def _mark_paid(
+    order: PaymentOrder, lines: list[Declaration], payment: Payment, receipt_id: int, event: str, line_event: str
+) -> None:
+    """The order and those of its declarations that the receipt pays, in one statement."""
+    paid_at = payment.result.paid_at or clock.now()
     values = {
-        "paid_at": payment.result.paid_at or clock.now(),
+        "paid_at": paid_at,
         "gateway_trade_no": payment.result.trade_no,
         "next_check_at": None,
         "unreachable_since": None,
     }
-    evidence = {"receipt": receipt_id, "source": payment.source}
-    advance(PaymentOrder, [order.pk], event, actor=payment.actor, evidence=evidence, values=values)
+    moves = [Move(PaymentOrder, [order.pk], event, {"receipt": receipt_id, "source": payment.source}, values)]
+    for dates, ids in _alike(lines, clock.business_date(paid_at)).items():
+        dated = {"paid_at": paid_at, **asdict(dates)}
+        moves.append(Move(Declaration, ids, line_event, {"receipt": receipt_id}, dated))
+    advance_all(moves, actor=payment.actor)
 
 
-def _mark_paid(declarations: list[Declaration], payment: Payment, event: str, receipt_id: int) -> None:
-    """One statement for all declarations whose place counts the days alike."""
-    paid_at = payment.result.paid_at or clock.now()
-    terms = terms_of(line.policy_id for line in declarations)
+def _alike(lines: list[Declaration], paid_on: date) -> dict[AfterPayment, list[int]]:
+    """Lines by what follows their payment: places count the days each in its own way."""
+    terms = terms_of(line.policy_id for line in lines)
     alike: dict[AfterPayment, list[int]] = {}
-    for line in declarations:
-        dates = after_payment(terms[line.policy_id].delays, clock.business_date(paid_at))
-        alike.setdefault(dates, []).append(line.pk)
-    for dates, ids in alike.items():
-        values = {
-            "paid_at": paid_at,
-            "record_on": dates.record_on,
-            "printable_on": dates.printable_on,
-            "credit_on": dates.credit_on,
-            "dates_estimated": dates.dates_estimated,
-        }
-        advance(Declaration, ids, event, actor=payment.actor, evidence={"receipt": receipt_id}, values=values)
+    for line in lines:
+        alike.setdefault(after_payment(terms[line.policy_id].delays, paid_on), []).append(line.pk)
+    return alike

@@ -15,12 +15,13 @@ from django.db import connection, transaction
 from core import clock
 from core.nudge import nudge
 from core.refusals import Refused
-from core.transitions import advance, advance_one
+from core.transitions import Move, advance, advance_all, advance_one, take_over
 from payments import gateways
 from payments.declarations import free
 from payments.gateways import availability
 from payments.gateways.base import GatewayRefused, GatewayUnreachable, HandOver, Method, OrderRef
 from payments.models import Declaration, PayeeAccount, PaymentOrder
+from payments.states import AT_GATEWAY
 
 ORDER_LIFE = timedelta(minutes=30)
 FIRST_CHECK = timedelta(seconds=5)
@@ -116,7 +117,7 @@ def _begin_payment(*, order_no: str, gateway: str, method: str, actor: str) -> t
     """The order as it stands once it is `submitting`, and whether this call made it so."""
     order = PaymentOrder.objects.raw(LOCKED, [order_no])[0]
     moment = clock.now()
-    if order.status in ("submitting", "awaiting"):
+    if order.status in AT_GATEWAY:
         if (order.gateway, order.method) != (gateway, method):
             raise Refused("method_fixed", gateway=order.gateway)
         return order, False
@@ -135,8 +136,9 @@ def _begin_payment(*, order_no: str, gateway: str, method: str, actor: str) -> t
         "expires_at": moment + ORDER_LIFE,
         "next_check_at": moment + FIRST_CHECK,
     }
-    advance_one(order, "start", actor=actor, evidence={"gateway": gateway}, values=values)
-    advance(Declaration, _declaration_ids(order.pk), "pay", actor=actor)
+    start = Move(PaymentOrder, [order.pk], "start", {"gateway": gateway}, values)
+    advance_all([start, Move(Declaration, _declaration_ids(order.pk), "pay")], actor=actor)
+    take_over(order, start)
     return order, True
 
 

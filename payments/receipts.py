@@ -29,10 +29,17 @@ def channel_day(gateway: str, paid_at: datetime) -> date:
 
 
 _RECORD = """
-INSERT INTO payments_receipt
-    (gateway, merchant_id, gateway_trade_no, order_id, amount_fen, paid_at, channel_day, source, recorded_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (gateway, gateway_trade_no) DO NOTHING RETURNING id"""
+WITH made AS (
+    INSERT INTO payments_receipt
+        (gateway, merchant_id, gateway_trade_no, order_id, amount_fen, paid_at, channel_day, source, recorded_at)
+    VALUES (%(gateway)s, %(merchant)s, %(trade)s, %(order)s, %(amount)s, %(paid_at)s, %(day)s, %(source)s, %(at)s)
+    ON CONFLICT (gateway, gateway_trade_no) DO NOTHING RETURNING id
+), put AS (
+    INSERT INTO payments_allocation (receipt_id, target_kind, target_id, amount_fen, at)
+    SELECT made.id, target_kind, target_id, amount_fen, %(at)s
+    FROM made, jsonb_to_recordset(%(puts)s::jsonb) AS p(target_kind text, target_id bigint, amount_fen bigint)
+)
+SELECT id FROM made"""
 
 
 def record_receipt(
@@ -44,14 +51,16 @@ def record_receipt(
     amount_fen: int,
     paid_at: datetime,
     source: str,
+    puts: Sequence[Put] = (),
 ) -> int | None:
-    """Write down one movement of money; None when this trade was recorded before."""
-    day = channel_day(gateway, paid_at)
+    """Write down one movement of money, and where it is put as far as that is known; None for a known trade."""
+    parameters = {
+        "gateway": gateway, "merchant": merchant_id, "trade": gateway_trade_no, "order": order_id,
+        "amount": amount_fen, "paid_at": paid_at, "day": channel_day(gateway, paid_at), "source": source,
+        "at": clock.now(), "puts": _as_json(puts),
+    }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(
-            _RECORD,
-            [gateway, merchant_id, gateway_trade_no, order_id, amount_fen, paid_at, day, source, clock.now()],
-        )
+        cursor.execute(_RECORD, parameters)
         row = cursor.fetchone()
     return int(row[0]) if row else None
 
@@ -65,4 +74,8 @@ FROM jsonb_to_recordset(%s::jsonb) AS p(target_kind text, target_id bigint, amou
 def allocate(receipt_id: int, puts: Sequence[Put]) -> None:
     """Put a receipt's money somewhere; at the commit the database checks that nothing is left over."""
     with connection.cursor() as cursor:
-        cursor.execute(_ALLOCATE, [receipt_id, clock.now(), json.dumps([asdict(put) for put in puts])])
+        cursor.execute(_ALLOCATE, [receipt_id, clock.now(), _as_json(puts)])
+
+
+def _as_json(puts: Sequence[Put]) -> str:
+    return json.dumps([asdict(put) for put in puts])

@@ -60,6 +60,7 @@ ORDER = StateTable(
     starts=("created", "awaiting"),  # an order opened by a bank is already waiting
 )
 UNFINISHED = ("created", "submitting", "awaiting")
+AT_GATEWAY = ("submitting", "awaiting")
 
 DISCREPANCY = StateTable(
     "DISCREPANCY",

@@ -98,6 +98,7 @@ _database = env.db_url_config(secrets.needed("DATABASE_URL", "postgres://portal@
 DATABASES = {
     "default": {
         **_database,
+        "ENGINE": "portal.postgres",
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {  # what the address itself asks for, a socket's directory or sslmode, is kept
