@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from core import audit, clock
 from core.identity import DocumentType, age_years, mask_name, mask_number_for_others
 from core.sealed import SealBroken, unseal
-from payments import words
+from payments import gateways, words
 from payments.facts import judge, person_facts
 from payments.models import Declaration, Discrepancy, Notification, PaymentOrder, Receipt
 from payments.pricing import Blocker, Payable
@@ -55,7 +55,7 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "registrations": _registrations(found),
         "dues": _dues(found),
         "declarations": [(row, DECLARATION.states[row.status]) for row in declarations],
-        "orders": [(row, ORDER.states[row.status]) for row in _orders(orders)],
+        "orders": [(row, ORDER.states[row.status], _way(row)) for row in _orders(orders)],
         "receipts": Receipt.objects.filter(order_id__in=orders).prefetch_related("allocations").order_by("-paid_at"),
         "discrepancies": [
             (row, DISCREPANCY.states[row.status]) for row in Discrepancy.objects.filter(order_id__in=orders)
@@ -115,6 +115,12 @@ def _blocked(blocker: Blocker) -> Due:
 
 def _orders(ids: list[int]) -> list[PaymentOrder]:
     return list(PaymentOrder.objects.filter(pk__in=ids).select_related("payee", "payer", "channel").order_by("-pk"))
+
+
+def _way(order: PaymentOrder) -> str:
+    """微信支付, or the counter where it was paid."""
+    known = order.gateway in gateways.all_codes()
+    return str(gateways.gateway(order.gateway).label) if known else order.channel.name
 
 
 def _notices(orders: list[int]) -> list[Notification]:
