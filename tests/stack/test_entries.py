@@ -48,6 +48,13 @@ def test_command_for_a_stack_that_does_not_run_says_so(module: str) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_collecting_texts_without_gettext_says_what_to_install(tmp_path: Path) -> None:
+    done = run("messages", PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "install gettext" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_named_browser_that_is_none_is_not_replaced_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHROMIUM", "/nonexistent/chromium")
     assert chromium.find() == ""
