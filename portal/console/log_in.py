@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django_otp import match_token
 
 from core.models import User
+from portal.accounts.access import client_address
 
 
 class StaffLogIn(AdminAuthenticationForm):
@@ -34,5 +35,5 @@ class StaffLogIn(AdminAuthenticationForm):
 
 def log_in_key(request: HttpRequest) -> str:
     """The limiter's key: this account from this address."""
-    pair = f"{request.POST.get('username', '')}\n{request.META.get('REMOTE_ADDR', '')}"
+    pair = f"{request.POST.get('username', '')}\n{client_address(request)}"
     return f"staff-log-in:{hashlib.sha256(pair.encode()).hexdigest()}"
