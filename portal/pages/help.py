@@ -1,5 +1,6 @@
 """R30: answers by words, the hotline, and the agencies and halls nearby."""
 
+import re
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -68,8 +69,14 @@ def help_page(request: HttpRequest) -> HttpResponse:
 
 
 def _fits(answer: Answer, asked: str) -> bool:
-    text = answer.question + "".join(answer.lines)
-    return asked in text or any(asked[at : at + 2] in text for at in range(len(asked) - 1))
+    text = " ".join((answer.question, *answer.lines)).lower()
+    return any(piece in text for piece in _pieces(asked.lower()))
+
+
+def _pieces(asked: str) -> list[str]:
+    """All of it; any two characters of Chinese, which has no blanks; any English word that says something."""
+    pairs = [asked[at : at + 2] for at in range(len(asked) - 1)]
+    return [asked, *(pair for pair in pairs if not pair.isascii()), *re.findall(r"[a-z]{4,}", asked)]
 
 
 def _agencies(request: HttpRequest) -> list[Agency]:
