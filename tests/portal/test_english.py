@@ -81,6 +81,20 @@ def test_a_language_that_there_is_not_changes_nothing() -> None:
     assert "字号" in page.text
 
 
+@pytest.mark.django_db
+def test_help_is_searched_by_english_words() -> None:
+    """R30: two letters in common are no answer."""
+    make_ground()
+    visitor = Visitor()
+    visitor.client.cookies["lang"] = "en"
+    page = visitor.press(visitor.open("/help/"), "Find an answer", q="No CODE by sms")
+    assert "No code arrives" in page.text
+    assert "Insured in two places" not in page.text
+    page = visitor.press(page, "Find an answer", q="zzzz")
+    assert "Nothing found" in page.text
+    assert "Insured in two places" in page.text
+
+
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("width", "elder"), [(320, False), (320, True), (1280, False)])
