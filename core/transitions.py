@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection, models
 
 from core import clock
+from core.statements import Prepared
 from core.states import StateTable
 
 
@@ -63,7 +64,7 @@ def advance_all(moves: Sequence[Move], *, actor: str) -> list[list[int]]:
         parameters += [kind, edge.target, move.event, actor, as_json(move.evidence), moment]
     moved = ", ".join(f"ARRAY(SELECT id FROM moved_{number} ORDER BY id)" for number in range(len(moves)))
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH {', '.join(parts)} SELECT {moved}", parameters)
+        cursor.execute(Prepared(f"WITH {', '.join(parts)} SELECT {moved}"), parameters)
         return [list(ids) for ids in cursor.fetchone()]
 
 
@@ -74,7 +75,7 @@ moved_{number} AS (
     RETURNING OLD.id AS id, OLD.status AS was
 ), told_{number} AS (
     INSERT INTO core_transition (kind, object_id, from_state, to_state, event, actor, evidence, at)
-    SELECT %s, id, was, %s, %s, %s, %s::jsonb, %s FROM moved_{number}
+    SELECT %s, id, was, %s, %s, %s, %s::jsonb, %s::timestamptz FROM moved_{number}
 )"""
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from core import clock, ids
 from core.models import User
 from core.refusals import Refused
+from core.statements import Prepared, columns
 from payments.declarations import NewDeclaration, declare
 from payments.facts import judge, load_family
 from payments.models import PayeeRoute, PaymentOrder
@@ -43,7 +44,9 @@ class PricedLine:
     person_id: int
 
 
-_MEMBERS = "SELECT * FROM registration_familymember WHERE payer_id = %s AND removed_at IS NULL AND id = ANY(%s)"
+_MEMBERS = Prepared(f"""
+SELECT {columns(FamilyMember)} FROM registration_familymember
+WHERE payer_id = %s AND removed_at IS NULL AND id = ANY(%s)""")
 
 
 def price_lines(*, payer: User, lines: Sequence[MemberLine], channel_code: str = "portal") -> list[PricedLine]:

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from core import clock
 from core.refusals import Refused
+from core.statements import Prepared
 from core.transitions import Move, advance_all
 from payments.declarations import claim_again
 from payments.delays import AfterPayment, after_payment
@@ -162,7 +163,7 @@ def _hold_duplicate(order: PaymentOrder, payment: Payment, receipt_id: int) -> O
     return Outcome.DUPLICATE
 
 
-_LINES = "SELECT id, amount_fen, policy_id FROM payments_declaration WHERE order_id = %s ORDER BY id"
+_LINES = Prepared("SELECT id, amount_fen, policy_id FROM payments_declaration WHERE order_id = %s ORDER BY id")
 
 
 def _reattach(order: PaymentOrder, payment: Payment, receipt_id: int) -> None:

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from core import clock, ids
 from core.refusals import Refused
+from core.statements import Prepared
 from core.transitions import advance
 from payments.models import Declaration, PeriodClaim
 
@@ -50,7 +51,7 @@ def claimed_months(coverage_year: int, start_month: int, first: int, last: int) 
     return [(coverage_year + month // 12) * 100 + month % 12 + 1 for month in counted]
 
 
-_DECLARE = """
+_DECLARE = Prepared("""
 WITH line AS (
     SELECT * FROM jsonb_to_recordset(%(lines)s::jsonb) AS l(
         declaration_no text, order_id bigint, person_id bigint, registration_id bigint, insurance_type text,
@@ -63,7 +64,7 @@ WITH line AS (
         payer_id, channel_id, status, declared_at, dates_estimated)
     SELECT declaration_no, order_id, person_id, registration_id, insurance_type, region, "group", policy_id,
         coverage_year, part, tier_fen, amount_fen, subsidy_fen, first_month, last_month,
-        %(payer)s, %(channel)s, 'declared', %(at)s, false FROM line
+        %(payer)s::bigint, %(channel)s, 'declared', %(at)s::timestamptz, false FROM line
     RETURNING id, declaration_no
 ), claimed AS (
     INSERT INTO payments_periodclaim (person_id, insurance_type_id, period, part, declaration_id)
@@ -74,14 +75,12 @@ WITH line AS (
     RETURNING id
 ), told AS (
     INSERT INTO core_transition (kind, object_id, from_state, to_state, event, actor, evidence, at)
-    SELECT 'DECLARATION', id, NULL, 'declared', 'create', %(actor)s, '{}', %(at)s FROM made
+    SELECT 'DECLARATION', id, NULL, 'declared', 'create', %(actor)s, '{}', %(at)s::timestamptz FROM made
 )
-SELECT array_agg(id ORDER BY id), (SELECT count(*) FROM claimed) FROM made"""
+SELECT array_agg(id ORDER BY id), (SELECT count(*) FROM claimed) FROM made""")
 
 
-def declare(
-    *, lines: Sequence[NewDeclaration], payer_id: int | None, channel_code: str, actor: str
-) -> list[int]:
+def declare(*, lines: Sequence[NewDeclaration], payer_id: int | None, channel_code: str, actor: str) -> list[int]:
     """Insert the declarations and their claims in one statement; return the ids.
 
     Raises Refused("taken", lines=[indexes]) where a period is claimed already; the caller's
@@ -115,9 +114,7 @@ def _taken(lines: Sequence[NewDeclaration], own: set[int]) -> list[int]:
     return taken
 
 
-def free(
-    declaration_ids: Iterable[int], event: str, *, actor: str, evidence: Mapping[str, Any]
-) -> list[int]:
+def free(declaration_ids: Iterable[int], event: str, *, actor: str, evidence: Mapping[str, Any]) -> list[int]:
     """End declarations by `withdraw`, `release` or `refund` and drop their claims (HOUSE 2.7)."""
     moved = advance(Declaration, declaration_ids, event, actor=actor, evidence=evidence)
     PeriodClaim.objects.filter(declaration_id__in=moved).delete()

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from core import clock, ids
 from core.models import User
 from core.refusals import Refused
+from core.statements import Prepared
 from payments.checkout import MemberLine, agreed_lines, declare_lines
 from payments.models import Declaration, Draft, PaymentOrder
 from registration.models import FamilyMember
@@ -90,8 +91,10 @@ class Basket:
 # --- reading and writing ----------------------------------------------------------------------------------------------
 
 
-_READ = "SELECT content->'basket' FROM payments_draft WHERE payer_id = %s"
-_KEEP = "UPDATE payments_draft SET content = jsonb_set(content, '{basket}', %s), updated_at = %s WHERE payer_id = %s"
+_READ = Prepared("SELECT content->'basket' FROM payments_draft WHERE payer_id = %s")
+_LOCK = Prepared(_READ + " FOR UPDATE")
+_KEEP = Prepared("""
+UPDATE payments_draft SET content = jsonb_set(content, '{basket}', %s), updated_at = %s WHERE payer_id = %s""")
 
 
 def read_basket(payer: User) -> Basket:
@@ -112,10 +115,10 @@ def change_basket(payer: User, change: Callable[[Basket], Basket]) -> Basket:
 
 def _locked(payer: User) -> Basket:
     """The basket, its row locked until the end of the transaction."""
-    found = _read(_READ + " FOR UPDATE", payer)
+    found = _read(_LOCK, payer)
     if found is None:
         Draft.objects.get_or_create(payer=payer)
-        found = _read(_READ + " FOR UPDATE", payer)
+        found = _read(_LOCK, payer)
     return found or Basket()
 
 

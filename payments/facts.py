@@ -13,6 +13,7 @@ from django.utils.translation import get_language
 
 from core import clock
 from core.models import User
+from core.statements import Prepared
 from core.working_days import is_working_day
 from payments.models import Channel
 from payments.orders import REFERENCE_S, Waiting, clears_by
@@ -139,7 +140,7 @@ def _read_registrations(
     """(fact, person, number index, folded name, document type) of each registration."""
     with connection.cursor() as cursor:
         local = {table: local_name_sql(table) for table in ("region", "grp", "agency")}
-        cursor.execute(_REGISTRATIONS.format(condition=condition, **local), parameters)
+        cursor.execute(Prepared(_REGISTRATIONS.format(condition=condition, **local)), parameters)
         return [
             (
                 RegistrationFact(
@@ -199,7 +200,7 @@ def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Decl
         return found
     with connection.cursor() as cursor:
         parameters: list[Any] = [sorted(people), list(LIVE), clock.today().year - YEARS_BACK]
-        cursor.execute(_DECLARATIONS.format(region=local_name_sql("region")), parameters)
+        cursor.execute(Prepared(_DECLARATIONS.format(region=local_name_sql("region"))), parameters)
         for row in cursor.fetchall():
             fact = DeclarationFact(
                 insurance_type=row[1], coverage_year=row[2], status=row[3], region=row[4], amount_fen=row[5],

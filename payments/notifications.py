@@ -16,6 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from core import clock, limiter
 from core.heartbeats import beat
 from core.refusals import Refused
+from core.statements import Prepared
 from payments import gateways
 from payments.confirming import Outcome, Payment, confirm_payment
 from payments.discrepancies import open_discrepancy
@@ -61,11 +62,11 @@ def receive_notification(*, gateway: str, headers: Mapping[str, str], body: byte
     return Received(*port.ack(True), _keep(gateway, headers, body, notice))
 
 
-_STORE = """
+_STORE = Prepared("""
 INSERT INTO payments_notification
     (gateway, key, headers, body, verdict, received_at, order_no, result, next_try_at, tries, outcome, failure)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, '', %s)
-ON CONFLICT (gateway, key) DO NOTHING RETURNING id"""
+ON CONFLICT (gateway, key) DO NOTHING RETURNING id""")
 
 
 def _keep(gateway: str, headers: Mapping[str, str], body: bytes, notice: Notice) -> int | None:
@@ -109,9 +110,9 @@ def _kept(headers: Mapping[str, str]) -> str:
     return json.dumps({name: value[:512] for name, value in headers.items() if name.lower() in KEPT_HEADERS})
 
 
-_LOAD = """
+_LOAD = Prepared("""
 SELECT id, gateway, verdict, received_at, order_no, result, next_try_at, tries, outcome
-FROM payments_notification WHERE id = %s"""
+FROM payments_notification WHERE id = %s""")
 
 
 def process_notification(*, notification_id: int) -> str:
@@ -140,9 +141,9 @@ def _judge(row: Notification) -> str:
     return outcome.value
 
 
-_PROCESSED = """
+_PROCESSED = Prepared("""
 UPDATE payments_notification SET processed_at = %s, next_try_at = NULL, tries = %s, outcome = %s, failure = ''
-WHERE id = %s"""
+WHERE id = %s""")
 
 
 def _mark_processed(row: Notification, outcome: str) -> None:

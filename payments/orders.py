@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from core import clock
 from core.nudge import nudge
 from core.refusals import Refused
+from core.statements import Prepared, columns
 from core.transitions import Move, advance, advance_all, advance_one, take_over
 from payments import gateways
 from payments.declarations import free
@@ -41,20 +42,20 @@ class NewOrder:
     line_count: int
 
 
-_OPEN = """
+_OPEN = Prepared(f"""
 WITH made AS (
     INSERT INTO payments_paymentorder (
         order_no, checkout_no, payer_id, channel_id, payee_id, amount_fen, line_count, status, gateway, method,
         merchant_id, gateway_trade_no, created_at, expires_at, checks, failure)
-    SELECT order_no, %(checkout)s, %(payer)s, %(channel)s, payee, amount_fen, line_count, 'created', '', '', '', '',
-        %(at)s, %(expires)s, 0, ''
+    SELECT order_no, %(checkout)s, %(payer)s::bigint, %(channel)s, payee, amount_fen, line_count, 'created',
+        '', '', '', '', %(at)s::timestamptz, %(expires)s::timestamptz, 0, ''
     FROM jsonb_to_recordset(%(orders)s::jsonb) AS o(order_no text, payee text, amount_fen bigint, line_count smallint)
-    RETURNING *
+    RETURNING {columns(PaymentOrder)}
 ), told AS (
     INSERT INTO core_transition (kind, object_id, from_state, to_state, event, actor, evidence, at)
-    SELECT 'ORDER', id, NULL, 'created', 'create', %(actor)s, '{}', %(at)s FROM made
+    SELECT 'ORDER', id, NULL, 'created', 'create', %(actor)s, '{{}}', %(at)s::timestamptz FROM made
 )
-SELECT * FROM made ORDER BY id"""
+SELECT {columns(PaymentOrder)} FROM made ORDER BY id""")
 
 
 def open_orders(
@@ -109,7 +110,7 @@ def merchants_of(payee: str) -> dict[str, str]:
     return dict(PayeeAccount.objects.values_list("merchants", flat=True).get(pk=payee))
 
 
-LOCKED = "SELECT * FROM payments_paymentorder WHERE order_no = %s FOR UPDATE"
+LOCKED = Prepared(f"SELECT {columns(PaymentOrder)} FROM payments_paymentorder WHERE order_no = %s FOR UPDATE")
 
 
 @transaction.atomic
@@ -149,9 +150,12 @@ def _keep_hand_over(order: PaymentOrder, hand_over: HandOver) -> PaymentOrder:
     return order
 
 
+_LINES = Prepared("SELECT id FROM payments_declaration WHERE order_id = %s ORDER BY id")
+
+
 def _declaration_ids(order_id: int) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM payments_declaration WHERE order_id = %s ORDER BY id", [order_id])
+        cursor.execute(_LINES, [order_id])
         return [row[0] for row in cursor.fetchall()]
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from django.db import connection
 
 from core import clock
+from core.statements import Prepared
 
 CUT_OFF = {"unionpay": time(23, 0)}  # a channel day that does not end at midnight (HOUSE 2.13)
 
@@ -28,18 +29,19 @@ def channel_day(gateway: str, paid_at: datetime) -> date:
     return local.date() + timedelta(days=1) if cut and local.time() >= cut else local.date()
 
 
-_RECORD = """
+_RECORD = Prepared("""
 WITH made AS (
     INSERT INTO payments_receipt
         (gateway, merchant_id, gateway_trade_no, order_id, amount_fen, paid_at, channel_day, source, recorded_at)
-    VALUES (%(gateway)s, %(merchant)s, %(trade)s, %(order)s, %(amount)s, %(paid_at)s, %(day)s, %(source)s, %(at)s)
+    VALUES (%(gateway)s, %(merchant)s, %(trade)s, %(order)s, %(amount)s, %(paid_at)s, %(day)s, %(source)s,
+        %(at)s::timestamptz)
     ON CONFLICT (gateway, gateway_trade_no) DO NOTHING RETURNING id
 ), put AS (
     INSERT INTO payments_allocation (receipt_id, target_kind, target_id, amount_fen, at)
-    SELECT made.id, target_kind, target_id, amount_fen, %(at)s
+    SELECT made.id, target_kind, target_id, amount_fen, %(at)s::timestamptz
     FROM made, jsonb_to_recordset(%(puts)s::jsonb) AS p(target_kind text, target_id bigint, amount_fen bigint)
 )
-SELECT id FROM made"""
+SELECT id FROM made""")
 
 
 def record_receipt(
