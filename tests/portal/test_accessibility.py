@@ -25,11 +25,8 @@ LOOKS = {
     "phone": (375, "light", Look(), EVERYTHING),
     "phone-dark": (375, "dark", Look(), COLOURS),
     "phone-elder": (375, "light", Look(elder=True), EVERYTHING),
-    "phone-elder-dark": (375, "dark", Look(elder=True), COLOURS),
     "phone-contrast": (375, "light", Look(contrast=True), COLOURS),
-    "desk": (1280, "light", Look(), EVERYTHING),
-    "desk-dark": (1280, "dark", Look(), COLOURS),
-    "desk-elder": (1280, "light", Look(elder=True, size="150"), EVERYTHING),
+    "desk-dark": (1280, "dark", Look(), EVERYTHING),
 }
 
 
