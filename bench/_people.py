@@ -154,7 +154,7 @@ def log_in(payers: Sequence[Payer]) -> list[str]:
     for payer in payers:
         key = os.urandom(16).hex()
         content = {
-            SESSION_KEY: str(payer.user.pk), BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
+            SESSION_KEY: str(payer.user.pk), BACKEND_SESSION_KEY: "portal.accounts.backend.Accounts",
             HASH_SESSION_KEY: payer.user.get_session_auth_hash(), "began_at": moment, "seen_at": moment,
         }  # fmt: skip
         ends_at = clock.now() + timedelta(minutes=30)

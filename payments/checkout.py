@@ -8,7 +8,7 @@ from django.db import transaction
 from core import clock, ids
 from core.models import User
 from core.refusals import Refused
-from core.statements import Prepared, columns
+from core.statements import Prepared, columns, load
 from payments.declarations import NewDeclaration, declare
 from payments.facts import judge, load_family
 from payments.models import PayeeRoute, PaymentOrder
@@ -56,7 +56,7 @@ def price_lines(*, payer: User, lines: Sequence[MemberLine], channel_code: str =
     `blocker`), `not_offered` (with `rule`), or `foreign` where the member is not this payer's.
     """
     wanted = list({line.member_id for line in lines})
-    members = {member.pk: member for member in FamilyMember.objects.raw(_MEMBERS, [payer.pk, wanted])}
+    members = {member.pk: member for member in load(FamilyMember, _MEMBERS, [payer.pk, wanted])}
     family = load_family(list(members.values()), payer=payer, channel=channel_code)
     priced = []
     for index, wish in enumerate(lines):

@@ -14,14 +14,14 @@ from django.db import transaction
 
 from core import clock
 from core.refusals import Refused
-from core.statements import Prepared
+from core.statements import Prepared, load
 from core.transitions import Move, advance_all
 from payments.declarations import claim_again
 from payments.delays import AfterPayment, after_payment
 from payments.discrepancies import open_discrepancy
 from payments.gateways.base import CURRENCY, Result, TradeState
 from payments.models import Declaration, Discrepancy, PaymentOrder, Receipt
-from payments.orders import LOCKED
+from payments.orders import locked_order
 from payments.policies.in_force import terms_of
 from payments.receipts import Put, allocate, record_receipt
 from payments.states import AT_GATEWAY
@@ -64,7 +64,7 @@ def confirm_payment(*, order_no: str, payment: Payment, and_then: Callable[[Outc
 
 
 def _confirm(order_no: str, payment: Payment) -> Outcome:
-    order = next(iter(PaymentOrder.objects.raw(LOCKED, [order_no])), None)
+    order = locked_order(order_no)
     if order is None or order.status == "created":
         raise Refused("unknown_order")
     result = payment.result
@@ -73,7 +73,7 @@ def _confirm(order_no: str, payment: Payment) -> Outcome:
     wrong = _differences(order, payment)
     if wrong:
         return _hold_mismatch(order, payment, wrong)
-    lines = list(Declaration.objects.raw(_LINES, [order.pk])) if order.status in AT_GATEWAY else []
+    lines = load(Declaration, _LINES, [order.pk]) if order.status in AT_GATEWAY else []
     receipt_id = record_receipt(
         gateway=payment.gateway,
         merchant_id=result.merchant_id,
@@ -163,7 +163,7 @@ def _hold_duplicate(order: PaymentOrder, payment: Payment, receipt_id: int) -> O
     return Outcome.DUPLICATE
 
 
-_LINES = Prepared("SELECT id, amount_fen, policy_id FROM payments_declaration WHERE order_id = %s ORDER BY id")
+_LINES = Prepared("SELECT id, policy_id, amount_fen FROM payments_declaration WHERE order_id = %s ORDER BY id")
 
 
 def _reattach(order: PaymentOrder, payment: Payment, receipt_id: int) -> None:

@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from core import clock, limiter
 from core.heartbeats import beat
 from core.refusals import Refused
-from core.statements import Prepared
+from core.statements import Prepared, load
 from payments import gateways
 from payments.confirming import Outcome, Payment, confirm_payment
 from payments.discrepancies import open_discrepancy
@@ -117,7 +117,7 @@ FROM payments_notification WHERE id = %s""")
 
 def process_notification(*, notification_id: int) -> str:
     """Let a stored message take effect; returns what it did. Repeating it changes nothing."""
-    row = Notification.objects.raw(_LOAD, [notification_id])[0]
+    (row,) = load(Notification, _LOAD, [notification_id])
     if row.next_try_at is None:
         return row.outcome
     try:

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from core import clock
 from core.nudge import nudge
 from core.refusals import Refused
-from core.statements import Prepared, columns
+from core.statements import Prepared, columns, load
 from core.transitions import Move, advance, advance_all, advance_one, take_over
 from payments import gateways
 from payments.declarations import free
@@ -72,7 +72,7 @@ def open_orders(
         "at": moment,
         "expires": moment + ORDER_LIFE,
     }
-    made = {order.order_no: order for order in PaymentOrder.objects.raw(_OPEN, parameters)}
+    made = {order.order_no: order for order in load(PaymentOrder, _OPEN, parameters)}
     return [made[order.order_no] for order in orders]
 
 
@@ -110,13 +110,20 @@ def merchants_of(payee: str) -> dict[str, str]:
     return dict(PayeeAccount.objects.values_list("merchants", flat=True).get(pk=payee))
 
 
-LOCKED = Prepared(f"SELECT {columns(PaymentOrder)} FROM payments_paymentorder WHERE order_no = %s FOR UPDATE")
+_LOCK = Prepared(f"SELECT {columns(PaymentOrder)} FROM payments_paymentorder WHERE order_no = %s FOR UPDATE")
+
+
+def locked_order(order_no: str) -> PaymentOrder | None:
+    """An order, its row locked until the end of the transaction."""
+    return next(iter(load(PaymentOrder, _LOCK, [order_no])), None)
 
 
 @transaction.atomic
 def _begin_payment(*, order_no: str, gateway: str, method: str, actor: str) -> tuple[PaymentOrder, bool]:
     """The order as it stands once it is `submitting`, and whether this call made it so."""
-    order = PaymentOrder.objects.raw(LOCKED, [order_no])[0]
+    order = locked_order(order_no)
+    if order is None:
+        raise PaymentOrder.DoesNotExist(order_no)
     moment = clock.now()
     if order.status in AT_GATEWAY:
         if (order.gateway, order.method) != (gateway, method):

@@ -4,13 +4,28 @@ import logging
 from typing import Any
 
 import redis
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
 log = logging.getLogger(__name__)
 
 
+class Client(RedisCacheClient):
+    """Django makes a client anew for every key; one serves all threads."""
+
+    _made: Any = None
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:
+        if self._made is None:
+            self._made = super().get_client(key, write=write)
+        return self._made
+
+
 class SessionCache(RedisCache):
     """A cache whose loss costs time and nothing else: what cannot be read is missing, what cannot be kept is not."""
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = Client
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
         try:

@@ -23,7 +23,7 @@ from registration.models import FamilyMember
 CHECKS_A_DAY = 5  # X5: real-name checks of one number from one address; another address is not shut out (X8)
 CHECKS_AN_HOUR = 60  # of any numbers from one address
 _KEY = "claim"
-_BACKEND = "django.contrib.auth.backends.ModelBackend"
+_BACKEND = "portal.accounts.backend.Accounts"
 
 
 @dataclass(frozen=True)

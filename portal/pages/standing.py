@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from core.identity import mask_name
 from core.models import User
+from core.statements import Prepared, columns, load
 from payments.drafts import Choice
 from payments.facts import family_facts, judge
 from payments.models import Declaration
@@ -113,9 +114,14 @@ class Standing:
             yield from by_choice.items()
 
 
+_MEMBERS = Prepared(f"""
+SELECT {columns(FamilyMember)} FROM registration_familymember
+WHERE payer_id = %s AND removed_at IS NULL ORDER BY id""")
+
+
 def standing_of(payer: User) -> Standing:
     """The family of an account."""
-    rows = FamilyMember.objects.filter(payer=payer, removed_at__isnull=True).order_by("pk")
+    rows = load(FamilyMember, _MEMBERS, [payer.pk])
     return Standing(payer, sorted(rows, key=lambda member: member.relation != FamilyMember.Relation.SELF))
 
 

@@ -74,7 +74,7 @@ def test_the_list_holds_nothing_that_is_gone() -> None:
 def test_the_console_shows_nothing_to_visitors_and_residents(name: str, route: str, db: None) -> None:
     path = "/" + re.sub(r"<[^>]+>|\(\?P.*", "1", route).replace("^", "").replace("$", "")
     resident = Client()
-    resident.force_login(make_payer(LI_QIANG), backend="django.contrib.auth.backends.ModelBackend")
+    resident.force_login(make_payer(LI_QIANG))
     for client in (Client(), resident):
         answer = client.get(path)
         assert answer.status_code in (302, 403, 404), f"{name} answers {answer.status_code}"
@@ -129,7 +129,7 @@ def test_a_stranger_with_another_familys_address_gets_nothing(name: str, route: 
     stranger = User.objects.get(number_index=LI_QIANG.index)
     ViewGrant.objects.update(viewer=User.objects.exclude(pk=stranger.pk).get())
     client = Client()
-    client.force_login(stranger, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(stranger)
     before = everything()
     for send in (client.get, client.post):
         answer = send(filled(route, of_the_family))
@@ -151,6 +151,6 @@ def test_a_visitor_is_led_to_log_in(name: str, route: str, of_the_family) -> Non
 def test_staff_have_no_way_into_residents_pages(name: str, route: str, of_the_family) -> None:
     clerk = User.objects.create(username="zhaomin", name="赵敏", is_staff=True)
     client = Client()
-    client.force_login(clerk, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(clerk)
     answer = client.get(filled(route, of_the_family))
     assert answer.status_code == 405 or answer.headers["Location"].startswith("/login/?next="), name

@@ -71,7 +71,7 @@ class Gallery:
         context.clear_cookies(name="sid")
         if not as_visitor:
             client = Client()
-            client.force_login(self.family.payer, backend="django.contrib.auth.backends.ModelBackend")
+            client.force_login(self.family.payer)
             context.add_cookies([{"name": "sid", "value": client.cookies["sid"].value, "url": site}])
 
 

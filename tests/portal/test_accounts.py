@@ -132,7 +132,7 @@ def test_staff_never_come_in_by_a_residents_door(carriers, visitor, settings) ->
 def test_staff_who_are_logged_in_see_no_residents_page(visitor) -> None:
     clerk = make_payer(WANG_FANG)
     User.objects.filter(pk=clerk.pk).update(is_staff=True)
-    visitor.client.force_login(clerk, backend="django.contrib.auth.backends.ModelBackend")
+    visitor.client.force_login(clerk)
     assert visitor.open("/me/").path == "/login/"
     assert "给自己和家人缴社保" in visitor.open("/").text
 

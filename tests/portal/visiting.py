@@ -134,7 +134,7 @@ class Visitor:
         self.client = Client(enforce_csrf_checks=True, headers={"user-agent": agent})
         self.taps = 0
         if user is not None:
-            self.client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+            self.client.force_login(user)
 
     def open(self, url: str) -> Page:
         """Go to an address, following redirects on this site."""
