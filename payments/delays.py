@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from core.working_days import add_working_days
-
 from payments.policies.terms import DayKind, Delays
 
 
