@@ -190,6 +190,16 @@ def ask_for(*, payer: User, choices: Sequence[Choice]) -> Basket:
     return change_basket(payer, change)
 
 
+def ask_also(*, payer: User, choice: Choice) -> Basket:
+    """One more person for one type and year: the lines stay, questions that were left half-way are dropped."""
+
+    def change(basket: Basket) -> Basket:
+        have = {line.key for line in basket.lines}
+        return replace(basket, pending=() if choice.key in have else (choice,), removed=None)
+
+    return change_basket(payer, change)
+
+
 def put_lines(*, payer: User, lines: Iterable[BasketLine]) -> Basket:
     """Put lines in, each in place of an older one about the same; they are pending no more."""
     fresh = list(lines)

@@ -178,8 +178,6 @@ def send(notice: Notice) -> dict[str, object]:
         values["state"] = Notice.GIVEN_UP
     else:
         values["wait_seconds"] = carrier.TIMETABLE[tries - 1]
-    with writes.alone():
-        Notice.objects.filter(id=notice.id).update(**values)
     detail: dict[str, object] = {
         "notice_id": notice.notice_id,
         "try": tries,
@@ -191,4 +189,6 @@ def send(notice: Notice) -> dict[str, object]:
     events.record(
         "notice", gateway=notice.gateway, point="notice", order_no=notice.order_no, status=status, detail=detail
     )
+    with writes.alone():  # after the record: whoever sees the new state finds the try that led to it
+        Notice.objects.filter(id=notice.id).update(**values)
     return {"status": status, **detail}

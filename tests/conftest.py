@@ -2,19 +2,21 @@
 
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import hypothesis
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from core import clock
 from script.stack import chromium as chromium_program
 from tests.stack.running import RunningStack, running_stack
 
-BROWSER_SKIPPED = pytest.StashKey[list[str]]()
+NO_BROWSER = "no browser:"
 
 # --- sockets ---------------------------------------------------------------------------------------------------------
 
@@ -61,10 +63,23 @@ def pytest_configure(config: pytest.Config) -> None:
     socket.socket.connect = _near_connect  # type: ignore[method-assign]
     socket.socket.connect_ex = _near_connect_ex  # type: ignore[method-assign]
     socket.getaddrinfo = _near_getaddrinfo
-    config.stash[BROWSER_SKIPPED] = []
+    _own_redis(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
     # a slow machine is no fault of the code under test
     hypothesis.settings.register_profile("house", deadline=None)
     hypothesis.settings.load_profile("house")
+
+
+def _own_redis(number: int) -> None:
+    """Give each process of a parallel run a Redis database of its own, as pytest-django gives it a PostgreSQL one."""
+    settings.REDIS_URL = _numbered(settings.REDIS_URL, "db", number)
+    settings.CACHES["default"]["LOCATION"] = settings.REDIS_URL
+    settings.CELERY_BROKER_URL = _numbered(settings.CELERY_BROKER_URL, "virtual_host", number)
+
+
+def _numbered(url: str, name: str, number: int) -> str:
+    """A socket's address names the database as a parameter, any other as its path."""
+    start, given, _ = url.partition(f"?{name}=")
+    return f"{start}?{name}={number}" if given else re.sub(r"/\d*$", f"/{number}", url)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -86,7 +101,7 @@ def chromium() -> str:
     """The path of a Chromium; skips the test where there is none."""
     found = chromium_program.find()
     if not found:
-        pytest.skip(f"browser: {chromium_program.missing_sentence()}")
+        pytest.skip(f"{NO_BROWSER} {chromium_program.missing_sentence()}")
     return found
 
 
@@ -132,15 +147,12 @@ def stack() -> Iterator[RunningStack]:
 # --- the summary -----------------------------------------------------------------------------------------------------
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    report = (yield).get_result()  # type: ignore[misc]
-    if report.skipped and "chromium" in getattr(item, "fixturenames", ()):
-        item.config.stash[BROWSER_SKIPPED].append(item.nodeid)
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    skipped = config.stash[BROWSER_SKIPPED]
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = [
+        report.nodeid
+        for report in terminalreporter.stats.get("skipped", [])
+        if NO_BROWSER in str(getattr(report, "longrepr", ""))
+    ]
     if skipped:
         terminalreporter.section("BROWSER TESTS WERE SKIPPED", sep="!", red=True)
         terminalreporter.line(f"{len(skipped)} tests: {chromium_program.missing_sentence()}")

@@ -14,7 +14,8 @@ from payments import gateways
 from payments.gateways import availability
 from payments.models import PaymentOrder
 from reconciliation.books import check_books
-from tests.sandbox.process import APIV3_KEY, APP_ID, APPID, CARRIER_TOKEN, MCHID, SELLER_ID, Sandbox, free_port
+from tests.ports import free_port
+from tests.sandbox.process import APIV3_KEY, APP_ID, APPID, CARRIER_TOKEN, MCHID, SELLER_ID, Sandbox
 
 
 @pytest.fixture(scope="session")

@@ -252,10 +252,12 @@ def check(request: HttpRequest) -> HttpResponse:
     found = current_basket(standing)
     if not found.lines or found.blocked_lines:
         return redirect("pages:basket")
+    offers = devices.offers(request, found.payees[0].merchants) if found.payees else []
     context = {
         "found": found,
         "notes": _notes(found),
-        "usual": None if request.GET.get("method") == "ask" else _usual(request, standing, found.payees),
+        "offers": offers,
+        "usual": "" if request.GET.get("method") == "ask" else devices.usual_gateway(standing.payer, offers),
         "turns": len(found.payees),
     }
     return render(request, "pages/check.html", context)
@@ -286,16 +288,11 @@ def _confirm(request: HttpRequest, payer: User) -> HttpResponseRedirect:
     unpaid = next((order for order in orders if order.status in ("created", "submitting", "awaiting")), orders[0])
     if unpaid.status != "created":
         return redirect("pages:order", unpaid.order_no)
-    named = request.POST.get("gateway")  # the usual wallet, where the page that was confirmed named one
+    named = request.POST.get("gateway")
     for offer in devices.offers(request, merchants_of(unpaid.payee_id)):
         if offer.gateway == named and not offer.back_at:
             return go_to_cashier(request, unpaid, offer)
     return redirect(method_url(unpaid))
-
-
-def _usual(request: HttpRequest, standing: Standing, payees: list[PayeeAccount]) -> devices.Offer | None:
-    """The wallet used last, where it can open here: the payer need not choose again (SCREENS 2.1, four taps)."""
-    return devices.usual_offer(request, standing.payer, payees[0].merchants) if payees else None
 
 
 def _seen(request: HttpRequest) -> dict[str, int]:

@@ -88,10 +88,14 @@ def offers(request: HttpRequest, merchants: Iterable[str]) -> list[Offer]:
     return found
 
 
-def usual_offer(request: HttpRequest, payer: User, merchants: Iterable[str]) -> Offer | None:
-    """The wallet with which this account paid last; the only one where there is no choice."""
-    found = [offer for offer in offers(request, merchants) if not offer.back_at]
-    if len(found) == 1:
-        return found[0]
+def usual_gateway(payer: User, found: Iterable[Offer]) -> str:
+    """Which of the wallets offered is ticked at first: the one that paid last, else the first that answers.
+
+    None costs a fee and each can be exchanged for another to the last, so a tick saved is nothing taken away
+    (SCREENS 2.1).
+    """
+    open_now = [offer.gateway for offer in found if not offer.back_at]
+    if len(open_now) < 2:
+        return "".join(open_now)
     last = PaymentOrder.objects.filter(payer=payer, status="paid").order_by("-created_at").first()
-    return next((offer for offer in found if last is not None and offer.gateway == last.gateway), None)
+    return last.gateway if last is not None and last.gateway in open_now else open_now[0]

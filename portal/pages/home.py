@@ -15,7 +15,7 @@ from payments import words
 from payments.pricing import Blocker, DeclarationFact, Payable
 from payments.words import names
 from portal.accounts.access import is_resident, payer_of
-from portal.pages.standing import ShownPerson, Standing, standing_of, what_label, year_label
+from portal.pages.standing import ShownPerson, Standing, choice_of, standing_of, what_label, year_label
 
 STALE_DAYS = 1  # RG-2: said when an agency's data are older than this
 
@@ -30,6 +30,7 @@ class Row:
     detail: str
     url: str = ""
     url_word: str = ""
+    choice: str = ""  # what 缴费 beside the line asks for
 
 
 @dataclass
@@ -76,7 +77,7 @@ def _rows(standing: Standing, member_id: int) -> Iterator[Row]:
         key = (payable.insurance_type, payable.coverage_year)
         if key not in shown:
             shown.add(key)
-            yield _owed(payable)
+            yield _owed(member_id, payable)
     records = {(each.insurance_type, each.coverage_year): each for each in standing.facts[member_id].declarations}
     for blocker in found.blockers:
         place = (blocker.insurance_type, blocker.coverage_year)
@@ -86,10 +87,11 @@ def _rows(standing: Standing, member_id: int) -> Iterator[Row]:
         yield _blocked(standing, member_id, blocker, records.get((blocker.insurance_type, blocker.coverage_year or 0)))
 
 
-def _owed(payable: Payable) -> Row:
+def _owed(member_id: int, payable: Payable) -> Row:
     what = what_label(payable.insurance_type, payable.coverage_year, payable.part, payable.terms)
     word = _("可补差额") if payable.part != "base" else _("待缴")
-    return Row(what, word, "" if payable.part == "base" else "none", words.until_words(payable))
+    tag = "" if payable.part == "base" else "none"
+    return Row(what, word, tag, words.until_words(payable), choice=choice_of(member_id, payable).key)
 
 
 def _blocked(standing: Standing, member_id: int, blocker: Blocker, record: DeclarationFact | None) -> Row:

@@ -25,6 +25,7 @@ ONE = WHAT + "<int:member_id>/"
 paying_paths = [
     path("pay/", start.start, name="start"),
     path("pay/types/", start.types, name="types"),
+    path("pay/one/", start.one, name="one"),
     path("pay/same/", start.same, name="same"),
     path("pay/registration/", start.registration, name="registration"),
     path("pay/basket/", basket.basket, name="basket"),

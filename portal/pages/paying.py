@@ -143,13 +143,12 @@ def method(request: HttpRequest, order_no: str) -> HttpResponse:
         if chosen is not None:
             return go_to_cashier(request, order, chosen)
         error = _("请选择怎么付。")
-    usual = devices.usual_offer(request, payer_of(request), order.payee.merchants)
     turn, turns = turn_of(order)
     context = {
         "order": order,
         "summary": summary_of(order),
         "offers": found,
-        "usual": usual.gateway if usual else "",
+        "usual": devices.usual_gateway(order.payer, found),
         "error": error,
         "turn": turn,
         "turns": turns,

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from payments import words
-from payments.drafts import Choice, ask_for, confirm_registration, put_lines, read_basket
+from payments.drafts import Choice, ask_also, ask_for, confirm_registration, put_lines, read_basket
 from payments.policies.terms import Owner, PolicyTerms
 from payments.pricing import Blocker, Payable, RegistrationFact, Warn, When
 from payments.words import names
@@ -46,6 +46,19 @@ def start(request: HttpRequest) -> HttpResponse:
     if len({people_url(choice) for choice, _payables in found}) == 1:
         return redirect(people_url(found[0][0]))
     return redirect("pages:types")
+
+
+@require_POST
+@resident_required
+def one(request: HttpRequest) -> HttpResponse:
+    """缴费 beside one contribution of one person on the first page: straight to what is to be asked about it."""
+    standing = standing_of(payer_of(request))
+    asked = request.POST.get("choice", "")
+    choice = next((choice for choice, _payables in standing.everything_payable() if choice.key == asked), None)
+    if choice is None:
+        return redirect("pages:home")
+    ask_also(payer=standing.payer, choice=choice)
+    return redirect(next_page(standing))
 
 
 @dataclass

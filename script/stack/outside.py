@@ -63,14 +63,6 @@ def refuse_taken_port(host: str, port: int, variable: str) -> None:
             raise Trouble(f"Nothing can listen at {host} port {port}: {error.strerror}; choose another.") from None
 
 
-def free_port() -> int:
-    """A port of this machine that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
-
-
 def ask(port: int, path: str, *, host: str = "127.0.0.1", seconds: float = 5) -> tuple[int, str]:
     """Status and body of `GET path`; (0, reason) when nobody answers."""
     connection = http.client.HTTPConnection(host, port, timeout=seconds)

@@ -18,6 +18,14 @@ CHECKS = {
     "ruff": ("-m", "ruff", "check", "."),
     "mypy": ("-m", "mypy", "."),
 }
+MOST_PROCESSES = 4
+"""Each process of a whole run has a database, a browser, a sandbox and a stack of its own."""
+
+
+def in_parallel() -> tuple[str, ...]:
+    """What a whole run tells pytest: a process for each core; one that has done its part takes over of another's."""
+    count = min(MOST_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    return ("-n", str(count), "--dist", "worksteal") if count > 1 else ()
 
 
 def failed_checks(environment: dict[str, str]) -> list[str]:
@@ -61,7 +69,8 @@ def run(arguments: Sequence[str]) -> int:
         failed = [] if arguments else failed_checks(environment)
         print("== pytest", flush=True)
         environment["FAILED_CHECKS"] = ",".join(failed)
-        tests = subprocess.run(processes.python("-m", "pytest", *arguments), cwd=CHECKOUT, env=environment, check=False)
+        command = processes.python("-m", "pytest", *(arguments or in_parallel()))
+        tests = subprocess.run(command, cwd=CHECKOUT, env=environment, check=False)
     return tests.returncode or (1 if failed else 0)
 
 

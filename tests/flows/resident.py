@@ -100,8 +100,6 @@ class Resident:
             "/pay/check/", token=self.hidden("token")[0], line=self.hidden("line"), amount=self.hidden("amount"),
             gateway=gateway,
         )  # fmt: skip
-        if self.path.endswith("/method/"):
-            self.post(self.path, gateway=gateway)
         return self.path.split("/")[2]
 
     def status_of(self, order_no: str) -> str:

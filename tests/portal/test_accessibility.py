@@ -1,6 +1,9 @@
-"""axe finds nothing on any page, in any look, on a phone and on a desk; and the keyboard alone gets in."""
+"""Every page as its readers see it: axe finds nothing in any look, nothing scrolls sideways, what is touched is large
+enough, the focus is seen; and the keyboard alone gets in."""
 
 import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -8,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from core.models import User
 from portal.look import COOKIE, Look
-from tests.portal.gallery import Gallery, make_gallery, show
+from tests.portal.gallery import Gallery, Shown, make_gallery, show
 from tests.portal.phones import PHONE, code_on
 from tests.portal.visiting import DESKTOP
 from tests.portal.visiting import PHONE as PHONE_AGENT
@@ -21,13 +24,8 @@ EVERYTHING = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-prac
 COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 # a sticky bar half over a control is judged by where the window ends: windows here are as tall as pages get
 TALL = 4000
-LOOKS = {
-    "phone": (375, "light", Look(), EVERYTHING),
-    "phone-dark": (375, "dark", Look(), COLOURS),
-    "phone-elder": (375, "light", Look(elder=True), EVERYTHING),
-    "phone-contrast": (375, "light", Look(contrast=True), COLOURS),
-    "desk-dark": (1280, "dark", Look(), EVERYTHING),
-}
+NARROWEST = 320
+Check = Callable[[Page], Iterator[str]]
 
 
 def a_window(browser: Browser, site: str, width: int, scheme: str, look: Look) -> BrowserContext:
@@ -40,7 +38,7 @@ def a_window(browser: Browser, site: str, width: int, scheme: str, look: Look) -
     return context
 
 
-def visit(gallery: Gallery, context: BrowserContext, site: str, page: Page):
+def visit(gallery: Gallery, context: BrowserContext, site: str, page: Page) -> Iterator[Shown]:
     """Every page of the gallery in turn, with the right person in front of it."""
     for as_visitor in (True, False):
         gallery.sign_in(context, site, as_visitor=as_visitor)
@@ -52,19 +50,110 @@ def visit(gallery: Gallery, context: BrowserContext, site: str, page: Page):
                 yield shown
 
 
-@pytest.mark.parametrize("name", LOOKS)
-def test_axe_finds_nothing(browser, outside, live_server, name: str) -> None:
-    """SCREENS 2.1: 0 violations on every page."""
-    width, scheme, look, rules = LOOKS[name]
-    gallery, site, axe = make_gallery(outside, phone=width < 500, look=look), live_server.url, Axe()
-    context = a_window(browser, site, width, scheme, look)
-    found = []
-    page = context.new_page()
-    for shown in visit(gallery, context, site, page):
-        answer = axe.run(page, options={"resultTypes": ["violations"], "runOnly": rules}).response
+# --- what is looked for on a page -------------------------------------------------------------------------------------
+
+
+def axe(rules: object) -> Check:
+    """Violations by axe (SCREENS 2.1: none)."""
+
+    def check(page: Page) -> Iterator[str]:
+        answer = Axe().run(page, options={"resultTypes": ["violations"], "runOnly": rules}).response
         for violation in answer["violations"]:
             places = [node["target"] for node in violation["nodes"]][:3]
-            found.append(f"{shown.name}: {violation['id']} ({violation['impact']}) {places}")
+            yield f"{violation['id']} ({violation['impact']}) {places}"
+
+    return check
+
+
+def in_the_dark(page: Page) -> Iterator[str]:
+    """Colours of the dark scheme."""
+    page.emulate_media(color_scheme="dark")
+    yield from axe(COLOURS)(page)
+    page.emulate_media(color_scheme="light")
+
+
+def in_high_contrast(page: Page) -> Iterator[str]:
+    """Colours of the switch in the settings, which is a class and nothing else."""
+    page.evaluate("document.documentElement.classList.add('contrast')")
+    yield from axe(COLOURS)(page)
+    page.evaluate("document.documentElement.classList.remove('contrast')")
+
+
+def small_targets(least: int) -> Check:
+    """SCREENS 1.3: 44 in general, 60 in elder mode; links inside sentences are not counted."""
+
+    def check(page: Page) -> Iterator[str]:
+        yield from page.evaluate(
+            """(least) => [...document.querySelectorAll(
+                "a.btn, button, summary, select, .go a, .foot a, .back, .link, .tabs a, .opt:not(.off), " +
+                "input:not([type=hidden],[type=radio],[type=checkbox])")]
+                .filter((each) => each.offsetParent && each.getBoundingClientRect().height < least)
+                .map((each) => each.outerHTML.slice(0, 70))""",
+            least,
+        )
+
+    return check
+
+
+def sideways(page: Page) -> Iterator[str]:
+    """WCAG 1.4.10, 1.4.4: on the narrowest phone, in this print and in the largest that can be set."""
+    usual = page.viewport_size
+    page.set_viewport_size({"width": NARROWEST, "height": 800})
+    for size in ("", "size-175"):
+        if size:
+            page.evaluate("(size) => document.documentElement.classList.add(size)", size)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > NARROWEST:
+            yield f"{width} pixels wide {size}"
+    page.evaluate("document.documentElement.classList.remove('size-175')")
+    page.set_viewport_size(usual)
+
+
+def lost_focus(page: Page) -> Iterator[str]:
+    """WCAG 2.4.7, 2.4.11: an outline, never hidden under the sticky bar."""
+    usual = page.viewport_size
+    page.set_viewport_size({"width": 375, "height": 667})
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        seen = page.evaluate(
+            """() => {
+                const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
+                if (at === document.body) return "";
+                const x = box.left + Math.min(box.width / 2, 8), y = box.top + box.height / 2;
+                const top = document.elementFromPoint(x, y);
+                const seen = top && (at.contains(top) || top.contains(at) || at.labels?.[0]?.contains(top));
+                return (style.outlineStyle === "none" ? "no outline " : "") + (seen ? "" : "covered ") &&
+                    at.outerHTML.slice(0, 90);
+            }"""
+        )
+        if seen:
+            yield f"focus: {seen}"
+    page.set_viewport_size(usual)
+
+
+LOOKS: dict[str, tuple[int, str, Look, list[Check]]] = {
+    "phone": (
+        375, "light", Look(),
+        [axe(EVERYTHING), in_the_dark, in_high_contrast, small_targets(44), sideways, lost_focus],
+    ),
+    "phone-elder": (375, "light", Look(elder=True), [axe(EVERYTHING), small_targets(60), sideways]),
+    "desk-dark": (1280, "dark", Look(), [axe(EVERYTHING)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_every_page_can_be_read_and_used(browser: Browser, outside: Any, live_server: Any, name: str) -> None:
+    """One visit to every page in each look, and everything that holds for that look."""
+    width, scheme, look, checks = LOOKS[name]
+    gallery, site = make_gallery(outside, phone=width < 500, look=look), live_server.url
+    context = a_window(browser, site, width, scheme, look)
+    page = context.new_page()
+    found = [
+        f"{shown.name}: {complaint}"
+        for shown in visit(gallery, context, site, page)
+        for check in checks
+        for complaint in check(page)
+    ]
     context.close()
     assert found == []
 
@@ -99,30 +188,3 @@ def test_the_keyboard_alone_gets_in(browser, carriers, live_server) -> None:
     assert page.url.split("#")[0] == live_server.url + "/"
     assert User.objects.get() == user
     context.close()
-
-
-def test_every_control_shows_where_the_focus_is(browser, outside, live_server) -> None:
-    """WCAG 2.4.7, 2.4.11: an outline, never hidden under the sticky bar."""
-    gallery, site = make_gallery(outside, phone=True), live_server.url
-    context = a_window(browser, site, 375, "light", Look())
-    page = context.new_page()
-    hidden = []
-    for shown in visit(gallery, context, site, page):
-        page.set_viewport_size({"width": 375, "height": 667})
-        for _ in range(12):
-            page.keyboard.press("Tab")
-            seen = page.evaluate(
-                """() => {
-                    const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
-                    if (at === document.body) return "";
-                    const x = box.left + Math.min(box.width / 2, 8), y = box.top + box.height / 2;
-                    const top = document.elementFromPoint(x, y);
-                    const seen = top && (at.contains(top) || top.contains(at) || at.labels?.[0]?.contains(top));
-                    return (style.outlineStyle === "none" ? "no outline " : "") + (seen ? "" : "covered ") &&
-                        at.outerHTML.slice(0, 90);
-                }"""
-            )
-            if seen:
-                hidden.append(f"{shown.name}: {seen}")
-    context.close()
-    assert hidden == []

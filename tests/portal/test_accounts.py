@@ -14,7 +14,7 @@ from tests.outside import forget_limits
 from tests.portal.phones import PHONE, another, code_on, first_time, give_phone, is_in, real_name, texts
 from tests.portal.phones import log_in as get_in
 from tests.portal.visiting import Visitor
-from tests.sandbox.process import free_port
+from tests.ports import free_port
 from tests.world import LI_QIANG, WANG_FANG, Somebody, make_ground, make_payer, number
 
 NEW_PHONE = "13900006713"

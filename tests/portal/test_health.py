@@ -11,7 +11,7 @@ from core.heartbeats import beat
 from core.models import Heartbeat
 from portal import health
 from portal.celery import SWEEPS
-from tests.sandbox.process import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture

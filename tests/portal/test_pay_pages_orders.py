@@ -85,7 +85,7 @@ def test_inside_alipay_only_alipay_is_offered(family, outside) -> None:
 
 
 def test_choosing_no_wallet_is_answered(family, visitor) -> None:
-    page = visitor.press(method_page(visitor, new_order(family)), "去支付")
+    page = visitor.press(method_page(visitor, new_order(family)), "去支付", gateway="")
     assert "请选择怎么付。" in page.text
 
 

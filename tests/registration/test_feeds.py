@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.utils import IntegrityError
 
 from core import clock, sealed
@@ -514,5 +514,5 @@ NAMED = ["region", "insurancetype", "populationgroup", "agency", "feedbatch", "i
 @pytest.mark.parametrize("table", NAMED)
 def test_what_a_registration_names_cannot_be_deleted(table: str) -> None:
     send("1", line("A1"))
-    with connection.cursor() as cursor, pytest.raises(IntegrityError, match="is named by"):
+    with pytest.raises(IntegrityError, match="is named by"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM registration_{table}")

@@ -12,7 +12,8 @@ from alipay import AliPay
 from alipay.utils import AliPayConfig
 from wechatpayv3 import WeChatPay, WeChatPayType
 
-from tests.sandbox.process import APIV3_KEY, APP_ID, APPID, MCHID, Merchant, Sandbox, free_port
+from tests.ports import free_port
+from tests.sandbox.process import APIV3_KEY, APP_ID, APPID, MCHID, Merchant, Sandbox
 
 
 @pytest.fixture(scope="session")

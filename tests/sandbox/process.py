@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,12 +22,6 @@ CONTROL_TOKEN = "control-token-of-the-tests"
 CARRIER_TOKEN = "carrier-token-of-the-tests"
 MCHID, APPID = "1900000001", "wx0000000000000001"
 APP_ID, SELLER_ID = "2021000000000001", "2088000000000001"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def new_key() -> tuple[str, str]:

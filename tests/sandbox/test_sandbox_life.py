@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.process import ROOT, Sandbox, free_port, new_no, order_by_wechat, wait_until
+from tests.ports import free_port
+from tests.sandbox.process import ROOT, Sandbox, new_no, order_by_wechat, wait_until
 
 PRODUCT = {"core", "registration", "payments", "reconciliation", "portal"}
 

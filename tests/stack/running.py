@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from script.stack import outside, processes
+from script.stack import processes
 from script.stack.places import CHECKOUT
 from script.stack.processes import Addresses
 from script.stack.stack import Stack
 from script.stack.throwaway import temporary_places
+from tests.ports import free_port
 
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "CHROMIUM")
 
@@ -77,7 +78,7 @@ def running_stack(given: dict[str, str], *, as_of: str = "") -> Iterator[Running
     if as_of:
         environment["PORTAL_AS_OF"] = as_of
     with temporary_places() as places:
-        addresses = Addresses(port=outside.free_port(), sandbox_port=outside.free_port())
+        addresses = Addresses(port=free_port(), sandbox_port=free_port())
         stack = Stack(places, addresses, given=environment)
         try:
             stack.prepare()

@@ -8,6 +8,7 @@ import pytest
 from script.stack import outside
 from script.stack.server import addresses_of
 from script.stack.trouble import Trouble
+from tests.ports import free_port
 
 
 def test_postgresql_older_than_18_is_refused_with_its_version() -> None:
@@ -25,7 +26,7 @@ def test_given_database_that_answers_is_taken() -> None:
 
 
 def test_unreachable_database_is_told_without_its_password() -> None:
-    url = f"postgres://portal:very-secret@127.0.0.1:{outside.free_port()}/portal"
+    url = f"postgres://portal:very-secret@127.0.0.1:{free_port()}/portal"
     with pytest.raises(Trouble, match="DATABASE_URL cannot be reached") as told:
         outside.check_database(url)
     assert "very-secret" not in str(told.value)
@@ -34,7 +35,7 @@ def test_unreachable_database_is_told_without_its_password() -> None:
 
 def test_unreachable_redis_is_told() -> None:
     with pytest.raises(Trouble, match="REDIS_URL cannot be reached"):
-        outside.check_redis(f"redis://127.0.0.1:{outside.free_port()}/0")
+        outside.check_redis(f"redis://127.0.0.1:{free_port()}/0")
 
 
 def test_address_that_is_none_is_told() -> None:

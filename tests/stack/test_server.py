@@ -15,11 +15,11 @@ import psutil
 import psycopg2
 import pytest
 
-from script.stack import outside
 from script.stack.child import leftovers
 from script.stack.places import CHECKOUT, Places
 from script.stack.postgres import Postgres
 from script.stack.throwaway import servers, temporary_places
+from tests.ports import free_port
 
 pytestmark = pytest.mark.stack
 
@@ -123,7 +123,7 @@ def places() -> Iterator[Places]:
 
 @pytest.fixture
 def ports() -> tuple[int, int]:
-    return outside.free_port(), outside.free_port()
+    return free_port(), free_port()
 
 
 def test_server_survives_every_kill_keeps_its_data_and_stops_as_a_whole(places: Places, ports: tuple[int, int]) -> None:
@@ -179,7 +179,7 @@ def test_taken_port_is_told_in_one_sentence(places: Places, ports: tuple[int, in
 
 
 def test_unreachable_database_is_told_in_one_sentence(places: Places, ports: tuple[int, int]) -> None:
-    url = f"postgres://portal@127.0.0.1:{outside.free_port()}/portal"
+    url = f"postgres://portal@127.0.0.1:{free_port()}/portal"
     assert "DATABASE_URL cannot be reached" in told(Server(places, ports, DATABASE_URL=url))
 
 
