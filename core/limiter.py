@@ -42,6 +42,16 @@ def take(key: str, *, limit: int, period: timedelta) -> Verdict:
     return Verdict(allowed=count <= limit, retry_at=clock.now() + left)
 
 
+def look(key: str, *, limit: int, period: timedelta) -> Verdict:
+    """What `take` would say of one more try; counts nothing. For saying no before anything is asked of a person."""
+    try:
+        count, left = _read_in_valkey(key)
+    except redis.RedisError:
+        log.warning("limiter reads in PostgreSQL: the broker cannot be reached")
+        count, left = _read_in_postgres(key, period)
+    return Verdict(allowed=count < limit, retry_at=clock.now() + left)
+
+
 def clear(key: str) -> None:
     """Forget the tries under `key`: what they were counted for has been proved."""
     try:
@@ -64,10 +74,30 @@ def _count_in_valkey(key: str, period: timedelta) -> tuple[int, timedelta]:
     return count, timedelta(milliseconds=left_ms)
 
 
-def _count_in_postgres(key: str, period: timedelta) -> tuple[int, timedelta]:
+def _read_in_valkey(key: str) -> tuple[int, timedelta]:
+    both = _valkey().pipeline()
+    both.get(f"limit:{key}")
+    both.pttl(f"limit:{key}")
+    count, left_ms = both.execute()
+    return int(count or 0), timedelta(milliseconds=max(0, left_ms))
+
+
+def _window_of(period: timedelta) -> datetime:
+    """When the window of PostgreSQL's counting that we are in began."""
     seconds = int(period.total_seconds())
-    started = int(clock.now().timestamp()) // seconds * seconds
-    window = datetime.fromtimestamp(started, UTC)
+    return datetime.fromtimestamp(int(clock.now().timestamp()) // seconds * seconds, UTC)
+
+
+def _read_in_postgres(key: str, period: timedelta) -> tuple[int, timedelta]:
+    window = _window_of(period)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count FROM core_limitcount WHERE key = %s AND window_at = %s", [key, window])
+        found = cursor.fetchone()
+    return found[0] if found else 0, window + period - clock.now()
+
+
+def _count_in_postgres(key: str, period: timedelta) -> tuple[int, timedelta]:
+    window = _window_of(period)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO core_limitcount (key, window_at, count) VALUES (%s, %s, 1) "

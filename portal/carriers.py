@@ -1,4 +1,4 @@
-"""The carriers behind log-in and messages: short messages, the real-name check, wallet log-in.
+"""The carriers behind log-in and messages: short messages, calls, the real-name check, wallet log-in.
 
 Every call is signed over time, method, target and body. An answer that does not come is told apart
 from a refusal, because only the first may be tried again.
@@ -55,6 +55,11 @@ class WalletUser:
 def send_sms(*, phone: str, text: str, message_no: str) -> None:
     """Hand a message over; the same `message_no` is sent once. Raises CarrierRefused, CarrierUnreachable."""
     _call(settings.SMS_URL, {"phone": phone, "text": text, "message_no": message_no})
+
+
+def read_aloud(*, phone: str, text: str, call_no: str) -> None:
+    """Ring a phone and read a text to it; the same `call_no` rings once. Raises CarrierRefused, CarrierUnreachable."""
+    _call(settings.VOICE_URL, {"phone": phone, "text": text, "call_no": call_no})
 
 
 def check_real_name(*, name: str, document_type: str, document_no: str, phone: str) -> RealName:

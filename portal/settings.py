@@ -193,6 +193,7 @@ FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 SANDBOX_URL = env.str("SANDBOX_URL", "http://127.0.0.1:9000").rstrip("/")
 GATEWAYS = secrets.gateways(SANDBOX_URL)
 SMS_URL = secrets.needed("SMS_URL", f"{SANDBOX_URL}/sms/messages")
+VOICE_URL = secrets.needed("VOICE_URL", f"{SANDBOX_URL}/voice/calls")
 REAL_NAME_URL = secrets.needed("REAL_NAME_URL", f"{SANDBOX_URL}/realname/verify")
 WALLET_URL = secrets.needed("WALLET_URL", f"{SANDBOX_URL}/wallet")
 CARRIER_TOKEN = secrets.text("carrier_token")

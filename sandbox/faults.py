@@ -27,6 +27,7 @@ CATALOGUE: dict[str, set[str]] = {
     | {"never", "late", "twice", "not_utf8"}
     | {"wrong_amount", "wrong_currency", "wrong_merchant", "wrong_app", "other_order", "wrong_secret", "signtest"},
     "sms": TRANSPORT | {"refuse", "delay", "lose"},
+    "voice": TRANSPORT | {"refuse", "delay", "lose"},
     "realname": TRANSPORT | {"match", "mismatch", "unknown", "unavailable"},
     "wallet": TRANSPORT | {"refuse"},
 }

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 from sandbox import cashier
 from sandbox.alipay import api as alipay
 from sandbox.alipay import pages as alipay_pages
-from sandbox.carriers import realname, sms
+from sandbox.carriers import realname, sms, voice
 from sandbox.control import panel
 from sandbox.control import views as control
 from sandbox.phone import views as phone
@@ -63,6 +63,7 @@ urlpatterns = [
     path("cashier/<str:token>", cashier.act),
     path("phone", include(phone_doors)),
     path("sms/messages", sms.messages),
+    path("voice/calls", voice.calls),
     path("realname/verify", realname.verify),
     path("wallet/authorize", wallet.authorize),
     path("wallet/token", wallet.token),

@@ -57,6 +57,7 @@ def gateway_settings(sandbox: Sandbox) -> dict[str, dict[str, object]]:
 def carrier_settings(sandbox: Sandbox, settings: LazySettings) -> None:
     """Point the portal at this sandbox's carriers and wallets, and forget what was counted before."""
     settings.SMS_URL = f"{sandbox.url}/sms/messages"
+    settings.VOICE_URL = f"{sandbox.url}/voice/calls"
     settings.REAL_NAME_URL = f"{sandbox.url}/realname/verify"
     settings.WALLET_URL = f"{sandbox.url}/wallet"
     settings.CARRIER_TOKEN = CARRIER_TOKEN

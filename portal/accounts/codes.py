@@ -1,13 +1,17 @@
-"""One-time codes by short message (ID-5, X7): counted, bounded, and closed where counting fails.
+"""One-time codes by short message or call (ID-5, X7): counted, bounded, and closed where counting fails.
 
 A code is good for one purpose only. A code for log-in belongs to a phone; a code that lets somebody look at
-records belongs to the viewer and the person looked at, and goes to that person's phone.
+records belongs to the viewer and the person looked at, and goes to that person's phone. Messages and calls count
+together. The first code of a day is free; every later one asks for the answer to a question (`questions`).
 """
 
 import hashlib
 import hmac
 import logging
+import re
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -15,9 +19,10 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from core import clock, ids, limiter
+from core.identity import mask_name
 from core.refusals import Refused
 from core.sealed import blind_index
-from portal.carriers import CarrierRefused, CarrierUnreachable, send_sms
+from portal.carriers import CarrierRefused, CarrierUnreachable, read_aloud, send_sms
 from portal.models import OneTimeCode
 
 log = logging.getLogger(__name__)
@@ -32,6 +37,15 @@ AN_HOUR_AN_ADDRESS = 60  # a village behind one address must still get in (X8)
 AN_HOUR_IN_ALL = 20_000
 
 
+@dataclass(frozen=True)
+class Asker:
+    """Who asks for a code: from where, whether one was sent for his session before, whether he has answered."""
+
+    address: str
+    has_had_one: bool = False
+    has_answered: bool = False
+
+
 def login_key(phone: str) -> bytes:
     """What a code for log-in hangs on."""
     return blind_index("phone", phone)
@@ -42,56 +56,111 @@ def view_key(viewer_id: int, number_index: bytes) -> bytes:
     return hashlib.sha256(f"view:{viewer_id}:".encode() + number_index).digest()
 
 
-def send_login_code(*, phone: str, address: str, is_known: bool) -> None:
+def send_login_code(*, phone: str, asker: Asker, is_known: bool, aloud: bool = False) -> None:
     """Send a code for log-in. A phone without an account gets a message too, and the page says the same (X5).
 
-    Raises Refused: `too_soon` (seconds), `too_many` (at), `sms_refused`, `sms_unreachable`.
+    Raises Refused: `too_soon` (seconds), `too_many` (at), `question` where it has to be answered first, and where
+    the carrier does not do it `sms_refused`, `sms_unreachable`, `call_refused`, `call_unreachable`.
     """
     key = login_key(phone)
-    _refuse_too_many(key, address)
-    code = _new_code(key)
-    text = (
-        _("【社保缴费】验证码%(code)s，5分钟内有效。不要告诉别人。") % {"code": code}
-        if is_known
-        else _("【社保缴费】这个手机号还没有实名。请先点“第一次使用，去实名”。不是你本人操作的，不用管。")
-    )
+    _admit(key, asker)
+    text = _login_text(_new_code(key), is_known=is_known, aloud=aloud)
+    kind = "call" if aloud else "sms"
     try:
-        send_sms(phone=phone, text=text, message_no=ids.nonce())
+        _carry(phone, text, aloud=aloud)
     except CarrierRefused as problem:
-        raise Refused("sms_refused") from problem
+        raise Refused(f"{kind}_refused") from problem
     except CarrierUnreachable as problem:
-        raise Refused("sms_unreachable") from problem
+        raise Refused(f"{kind}_unreachable") from problem
 
 
-def send_view_code(*, key: bytes, phone: str, text: str, address: str) -> None:
-    """Send a code to the person whose records somebody wants to see; `text` has %(code)s in it.
+def _login_text(code: str, *, is_known: bool, aloud: bool) -> str:
+    if is_known and aloud:
+        text = _("社保缴费。验证码：%(code)s。再说一遍：%(code)s。5分钟内有效。不要告诉别人。")
+        return text % {"code": _spelled(code)}
+    if is_known:
+        return _("【社保缴费】验证码%(code)s，5分钟内有效。不要告诉别人。") % {"code": code}
+    if aloud:
+        return _("社保缴费。这个手机号还没有实名。请先点“第一次使用，去实名”。不是你本人操作的，不用管。")
+    return _("【社保缴费】这个手机号还没有实名。请先点“第一次使用，去实名”。不是你本人操作的，不用管。")
+
+
+def send_view_code(*, key: bytes, phone: str, viewer_name: str, asker: Asker, aloud: bool = False) -> None:
+    """Send a code to the person whose records somebody wants to see.
 
     Without a phone nothing is sent, and whoever asks learns nothing of it, from time neither: the message
-    is handed over beside the request. Raises Refused: `too_soon` (seconds), `too_many` (at).
+    is handed over beside the request. Raises Refused: `too_soon` (seconds), `too_many` (at), `question`.
     """
-    _refuse_too_many(key, address)
-    code = _new_code(key)
+    _admit(key, asker)
+    text = _view_text(_new_code(key), viewer_name, aloud=aloud)
     if phone and limiter.take(f"code-day:{login_key(phone).hex()}", limit=A_DAY_A_PHONE, period=DAY).allowed:
-        threading.Thread(target=_hand_over, args=(phone, text % {"code": code})).start()
+        threading.Thread(target=_hand_over, args=(phone, text, aloud)).start()
 
 
-def _hand_over(phone: str, text: str) -> None:
+def _view_text(code: str, viewer_name: str, *, aloud: bool) -> str:
+    masked = mask_name(viewer_name)
+    if aloud:  # a star cannot be heard
+        name = re.sub(r"\*+", _("某"), masked)
+        return _(
+            "社保缴费。%(name)s想看你的缴费记录。同意，就把验证码告诉这个人：%(code)s。再说一遍：%(code)s。不同意，不用管。"
+        ) % {"name": name, "code": _spelled(code)}
+    text = _("【社保缴费】%(name)s想看你的缴费记录。同意，就把验证码%(code)s告诉这个人；不同意，不用管。")
+    return text % {"name": masked, "code": code}
+
+
+def _spelled(code: str) -> str:
+    """Digit by digit, with the pauses of a person who dictates."""
+    return _("，").join(code)
+
+
+def _hand_over(phone: str, text: str, aloud: bool) -> None:
     try:
-        send_sms(phone=phone, text=text, message_no=ids.nonce())
+        _carry(phone, text, aloud=aloud)
     except (CarrierRefused, CarrierUnreachable) as problem:
         log.warning("a code was not handed over: %s", type(problem).__name__)
 
 
-def _refuse_too_many(key: bytes, address: str) -> None:
-    """What is refused for the address costs the phone nothing."""
-    _take(f"code-address:{hashlib.sha256(address.encode()).hexdigest()}", AN_HOUR_AN_ADDRESS, HOUR)
-    _take("code-all", AN_HOUR_IN_ALL, HOUR)
-    _take(f"code-pause:{key.hex()}", 1, RESEND_AFTER, "too_soon")
-    _take(f"code-day:{key.hex()}", A_DAY_A_PHONE, DAY)
+def _carry(phone: str, text: str, *, aloud: bool) -> None:
+    if aloud:
+        read_aloud(phone=phone, text=text, call_no=ids.nonce())
+    else:
+        send_sms(phone=phone, text=text, message_no=ids.nonce())
 
 
-def _take(name: str, limit: int, period: timedelta, code: str = "too_many") -> None:
-    verdict = limiter.take(name, limit=limit, period=period)
+def _admit(key: bytes, asker: Asker) -> None:
+    """Refuse what is too much, then what has to be answered first; only what goes out is counted.
+
+    Nobody is asked a question whose answer would get him nothing. The first code is told by a count of its own:
+    what others had sent to the same phone, to look at its owner's records, must not show at log-in (X5).
+    """
+    first = f"code-first:{key.hex()}"
+    if not asker.has_answered:
+        for limit in _limits(key, asker.address):
+            _refuse(limiter.look(limit.name, limit=limit.count, period=limit.period), limit.code)
+        if asker.has_had_one or not limiter.look(first, limit=1, period=DAY).allowed:
+            raise Refused("question")
+    for limit in _limits(key, asker.address):
+        _refuse(limiter.take(limit.name, limit=limit.count, period=limit.period), limit.code)
+    limiter.take(first, limit=1, period=DAY)
+
+
+@dataclass(frozen=True)
+class _Limit:
+    name: str
+    count: int
+    period: timedelta
+    code: str = "too_many"
+
+
+def _limits(key: bytes, address: str) -> Iterator[_Limit]:
+    """In this order: what is refused for the address costs the phone nothing."""
+    yield _Limit(f"code-address:{hashlib.sha256(address.encode()).hexdigest()}", AN_HOUR_AN_ADDRESS, HOUR)
+    yield _Limit("code-all", AN_HOUR_IN_ALL, HOUR)
+    yield _Limit(f"code-pause:{key.hex()}", 1, RESEND_AFTER, "too_soon")
+    yield _Limit(f"code-day:{key.hex()}", A_DAY_A_PHONE, DAY)
+
+
+def _refuse(verdict: limiter.Verdict, code: str) -> None:
     if not verdict.allowed:
         seconds = max(1, round((verdict.retry_at - clock.now()).total_seconds()))
         raise Refused(code, at=verdict.retry_at, seconds=seconds)

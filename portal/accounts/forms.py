@@ -56,3 +56,18 @@ class CodeForm(forms.Form):
         if not re.fullmatch(r"\d{6}", code):
             raise forms.ValidationError(_("验证码是6位数字。"))
         return code
+
+
+class QuestionForm(forms.Form):
+    """What has to be answered before another code is sent; the question itself becomes the label."""
+
+    answer = forms.CharField(
+        max_length=20, help_text=_("写数字，比如12。写成十二也可以。"),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        error_messages={"required": _("请先回答这道题。")},
+    )  # fmt: skip
+
+    def refuse(self, sentence: str) -> None:
+        """Say what was wrong, with an empty field: the next question has another answer."""
+        self.add_error("answer", sentence)
+        self.data = {}

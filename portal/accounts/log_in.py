@@ -23,6 +23,7 @@ from registration.models import FamilyMember
 CHECKS_A_DAY = 5  # X5: real-name checks of one number from one address; another address is not shut out (X8)
 CHECKS_AN_HOUR = 60  # of any numbers from one address
 _KEY = "claim"
+_WAITING = "claim_waiting"
 _BACKEND = "portal.accounts.backend.Accounts"
 
 
@@ -37,15 +38,18 @@ class Claim:
     proved_by: str = ""
 
 
-def keep_claim(session: SessionBase, claim: Claim) -> None:
-    """Seal the claim into the session."""
+def keep_claim(session: SessionBase, claim: Claim, *, waiting: bool = False) -> None:
+    """Seal the claim into the session; `waiting`: beside the one that has its code, until a question is answered."""
     tag = _session_tag(session)
-    session[_KEY] = {name: seal(text, field=f"session.{name}", index=tag) for name, text in asdict(claim).items()}
+    if not waiting:
+        session.pop(_WAITING, None)
+    sealed = {name: seal(text, field=f"session.{name}", index=tag) for name, text in asdict(claim).items()}
+    session[_WAITING if waiting else _KEY] = sealed
 
 
-def read_claim(session: SessionBase) -> Claim | None:
-    """The claim of this session, or None."""
-    kept = session.get(_KEY)
+def read_claim(session: SessionBase, *, waiting: bool = False) -> Claim | None:
+    """The claim of this session, or None; `waiting`: the one for which a question has to be answered."""
+    kept = session.get(_WAITING if waiting else _KEY)
     if not kept:
         return None
     tag = _session_tag(session)
@@ -107,7 +111,8 @@ def finish(request: HttpRequest, claim: Claim) -> User:
     if user is None:
         raise Refused("unknown")
     ensure_self(payer=user)
-    request.session.pop(_KEY, None)
+    for slot in (_KEY, _WAITING):
+        request.session.pop(slot, None)
     login(request, user, backend=_BACKEND)
     request.session["began_at"] = request.session["seen_at"] = int(clock.now().timestamp())
     return user

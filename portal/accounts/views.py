@@ -5,6 +5,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -12,7 +13,7 @@ from core import clock, ids
 from core.identity import mask_phone
 from core.models import User
 from core.refusals import Refused
-from portal.accounts import codes, log_in
+from portal.accounts import codes, log_in, questions
 from portal.accounts.access import (
     WHO_COOKIE,
     client_address,
@@ -42,9 +43,9 @@ def login(request: HttpRequest) -> HttpResponse:
         request.session["next"] = request.GET["next"]
     form = PhoneForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        claim = Claim(phone=form.cleaned_data["phone"])
-        if _send(request, claim, form):
-            return redirect("accounts:code")
+        sent = _send(request, Claim(phone=form.cleaned_data["phone"]), form)
+        if sent:
+            return sent
     context = {"form": form, "kept": "kept" in request.GET, "expired": "next" in request.GET}
     return render(request, "accounts/login.html", context)
 
@@ -61,30 +62,44 @@ def real_name(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             form.add_error("name" if refusal.code == "no_match" else None, refusal_words(refusal))
         else:
-            if _send(request, proved, form):
-                return redirect("accounts:code")
+            sent = _send(request, proved, form)
+            if sent:
+                return sent
     return render(request, "accounts/real_name.html", {"form": form})
 
 
-def _send(request: HttpRequest, claim: Claim, form: PhoneForm | RealNameForm) -> bool:
-    """Send a code for a claim and keep the claim; says in the form why not."""
+def _send(request: HttpRequest, claim: Claim, form: PhoneForm | RealNameForm) -> HttpResponse | None:
+    """Send a code for a claim and go on to where it is typed, by way of a question where one is due.
+
+    None where it is refused; the form says why.
+    """
     try:
-        _send_code(request, claim)
+        _send_code(request, claim, questions.asker_of(request))
     except Refused as refusal:
+        if refusal.code == "question":
+            return _to_question(request, claim)
         form.add_error("phone", refusal_words(refusal))
-        return False
-    log_in.keep_claim(request.session, claim)
-    return True
+        return None
+    return redirect("accounts:code")
 
 
-def _send_code(request: HttpRequest, claim: Claim) -> None:
+def _send_code(request: HttpRequest, claim: Claim, asker: codes.Asker, *, aloud: bool = False) -> None:
+    """Send it and keep the claim, so that the page of the code knows whose it is."""
     known = bool(claim.proved_by) or log_in.is_known_phone(claim.phone)
-    codes.send_login_code(phone=claim.phone, address=client_address(request), is_known=known)
+    codes.send_login_code(phone=claim.phone, asker=asker, is_known=known, aloud=aloud)
+    questions.note_code(request.session)
+    log_in.keep_claim(request.session, claim)
+
+
+def _to_question(request: HttpRequest, claim: Claim, *, aloud: bool = False) -> HttpResponse:
+    """The claim waits in the session until the question is answered; the code before it stays good."""
+    log_in.keep_claim(request.session, claim, waiting=True)
+    return redirect(reverse("accounts:question") + ("?aloud=1" if aloud else ""))
 
 
 @require_http_methods(["GET", "POST"])
 def code(request: HttpRequest) -> HttpResponse:
-    """R04: the code that came by short message."""
+    """R04: the code that came by short message or call."""
     claim = log_in.read_claim(request.session)
     if claim is None:
         return redirect("accounts:login")
@@ -100,16 +115,45 @@ def code(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def resend(request: HttpRequest) -> HttpResponse:
-    """Send another code; the one before ends."""
+    """Send another code, or have one read out by a call; the one before ends."""
     claim = log_in.read_claim(request.session)
     if claim is None:
         return redirect("accounts:login")
+    aloud = "aloud" in request.POST
     try:
-        _send_code(request, claim)
-        messages.success(request, _("新验证码已发到尾号%(tail)s。") % {"tail": mask_phone(claim.phone)})
+        _send_another(request, claim, questions.asker_of(request), aloud=aloud)
     except Refused as refusal:
+        if refusal.code == "question":
+            return _to_question(request, claim, aloud=aloud)
         messages.warning(request, refusal_words(refusal))
     return redirect("accounts:code")
+
+
+def _send_another(request: HttpRequest, claim: Claim, asker: codes.Asker, *, aloud: bool) -> None:
+    _send_code(request, claim, asker, aloud=aloud)
+    tail = mask_phone(claim.phone)
+    if aloud:
+        messages.success(request, _("正在打电话给尾号%(tail)s。请接听，听新验证码。") % {"tail": tail})
+    else:
+        messages.success(request, _("新验证码已发到尾号%(tail)s。") % {"tail": tail})
+
+
+@require_http_methods(["GET", "POST"])
+def question(request: HttpRequest) -> HttpResponse:
+    """The question before a second code; `?aloud`: the code is to be read out."""
+    claim = log_in.read_claim(request.session, waiting=True)
+    if claim is None:
+        return redirect("accounts:code")
+    aloud = "aloud" in request.GET
+    back = reverse("accounts:code" if log_in.read_claim(request.session) else "accounts:login")
+
+    def send(asker: codes.Asker) -> None:
+        _send_another(request, claim, asker, aloud=aloud)
+
+    return questions.ask_first(
+        request, key=codes.login_key(claim.phone), send=send, then="accounts:code",
+        context={"aloud": aloud, "back": back, "is_login": True},
+    )  # fmt: skip
 
 
 def _welcome(request: HttpRequest, claim: Claim) -> HttpResponse:
@@ -167,8 +211,9 @@ def missing(request: HttpRequest) -> HttpResponse:
     form = PhoneForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         full = Claim(form.cleaned_data["phone"], claim.name, claim.document_type, claim.number, claim.proved_by)
-        if _send(request, full, form):
-            return redirect("accounts:code")
+        sent = _send(request, full, form)
+        if sent:
+            return sent
     return render(request, "accounts/missing.html", {"form": form})
 
 

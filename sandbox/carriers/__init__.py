@@ -1,1 +1,1 @@
-"""Carriers: short messages and real-name checks."""
+"""Carriers: short messages, calls and real-name checks."""

@@ -4,10 +4,11 @@ from django.db import models
 
 
 class Message(models.Model):
-    """A short message. It is on the phone from ``arrives_at`` on, unless it was lost."""
+    """A short message, or a call and what it read aloud. On the phone from ``arrives_at`` on, unless it was lost."""
 
     phone = models.CharField(max_length=20, db_index=True)
     text = models.CharField(max_length=1000)
+    spoken = models.BooleanField(default=False)
     message_no = models.CharField(max_length=64, unique=True)
     received_at = models.DateTimeField()
     arrives_at = models.DateTimeField(db_index=True)

@@ -1,4 +1,4 @@
-"""The phone: messages, the scanner and the wallets' list of orders that wait for money."""
+"""The phone: messages and calls, the scanner and the wallets' list of orders that wait for money."""
 
 import re
 
@@ -13,7 +13,7 @@ CODE = re.compile(r"(?:weixin://wxpay/bizpayurl\?pr=|https://qr\.alipay\.com/)([
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Messages, newest first; of one number with ?phone=…"""
+    """Messages and calls, newest first; of one number with ?phone=…"""
     phone = request.GET.get("phone", "").strip()
     messages = Message.objects.filter(lost=False, arrives_at__lte=clock.now()).order_by("-arrives_at", "-id")
     if phone:

@@ -21,7 +21,8 @@ from tests.world import LI_QIANG, PENSION, Family, hand_over, line_for, make_fam
 # What needs nobody: log-in itself, pages that say nothing of anybody, and doors that other machines knock at
 PUBLIC = {
     "livez", "readyz",
-    "accounts:login", "accounts:real_name", "accounts:code", "accounts:resend", "accounts:missing",
+    "accounts:login", "accounts:real_name", "accounts:code", "accounts:resend", "accounts:question",
+    "accounts:missing",
     "accounts:wallet", "accounts:wallet_return", "accounts:leave", "accounts:extend",
     "pages:home", "pages:help", "pages:settings", "pages:elder", "pages:accessibility",
     "notice", "returned", "admin:login",

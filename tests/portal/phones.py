@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from core.models import User
-from tests.portal.visiting import Page, Visitor
+from tests.portal.visiting import Page, Visitor, sum_asked
 from tests.sandbox.process import CARRIER_TOKEN, Sandbox
 from tests.world import WANG_FANG, Somebody
 
@@ -19,14 +19,22 @@ PHONE = "13800006712"  # of the account that tests/world.py makes for 王芳
 
 def texts(sandbox: Sandbox, phone: str) -> list[str]:
     """The messages of a phone, newest first."""
-    target, timestamp = f"/sms/messages?phone={phone}", str(int(time.time()))
+    return [message["text"] for message in _asked(sandbox, f"/sms/messages?phone={phone}")["messages"]]
+
+
+def calls(sandbox: Sandbox, phone: str) -> list[str]:
+    """What calls read aloud to a phone, newest first."""
+    return [call["text"] for call in _asked(sandbox, f"/voice/calls?phone={phone}")["calls"]]
+
+
+def _asked(sandbox: Sandbox, target: str) -> dict[str, list[dict[str, str]]]:
+    timestamp = str(int(time.time()))
     signed = f"{timestamp}\nGET\n{target}\n".encode()
     headers = {
         "X-Carrier-Timestamp": timestamp,
         "X-Carrier-Signature": hmac.new(CARRIER_TOKEN.encode(), signed, hashlib.sha256).hexdigest(),
     }
-    answer = sandbox.client.get(sandbox.url + target, headers=headers)
-    return [message["text"] for message in answer.json()["messages"]]
+    return sandbox.client.get(sandbox.url + target, headers=headers).json()
 
 
 def code_on(sandbox: Sandbox, phone: str) -> str:
@@ -35,14 +43,33 @@ def code_on(sandbox: Sandbox, phone: str) -> str:
     return next(match.group() for match in found if match)
 
 
+def code_heard(sandbox: Sandbox, phone: str) -> str:
+    """The code that the last call read, digit by digit."""
+    found = re.search(r"：(\d(?:，\d){5})。", calls(sandbox, phone)[0])
+    assert found
+    return found.group(1).replace("，", "")
+
+
 def another(code: str) -> str:
     """A code that is not this one."""
     return f"{(int(code) + 1) % 1_000_000:06d}"
 
 
 def give_phone(visitor: Visitor, phone: str = PHONE, at: str = "/login/") -> Page:
-    """R02: say a phone and have a code sent."""
-    return visitor.press(visitor.open(at), "发验证码", phone=phone)
+    """R02: say a phone and have a code sent, with the answer to the question where one stands before it (X7)."""
+    return answered(visitor, visitor.press(visitor.open(at), "发验证码", phone=phone))
+
+
+def answered(visitor: Visitor, page: Page) -> Page:
+    """Go on from the page of the question, if this is it."""
+    if not page.path.endswith("/question/"):
+        return page
+    return visitor.press(page, "验证码", answer=sum_asked(page.text))
+
+
+def send_again(visitor: Visitor, page: Page, label: str = "再发一次") -> Page:
+    """R04: another code, or one that is read out, with the answer that it asks for."""
+    return answered(visitor, visitor.press(page, label))
 
 
 def log_in(visitor: Visitor, sandbox: Sandbox, phone: str = PHONE, at: str = "/login/") -> Page:
@@ -53,7 +80,7 @@ def log_in(visitor: Visitor, sandbox: Sandbox, phone: str = PHONE, at: str = "/l
 def real_name(visitor: Visitor, who: Somebody = WANG_FANG, phone: str = PHONE, **changes: object) -> Page:
     """R03: fill in the form of the first time."""
     said = {"document_type": "201", "name": who.name, "number": who.number, "phone": phone, "consented": "on"}
-    return visitor.press(visitor.open("/login/first/"), "下一步", **(said | changes))
+    return answered(visitor, visitor.press(visitor.open("/login/first/"), "下一步", **(said | changes)))
 
 
 def first_time(visitor: Visitor, sandbox: Sandbox, who: Somebody = WANG_FANG, phone: str = PHONE) -> Page:

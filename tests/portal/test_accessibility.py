@@ -2,6 +2,7 @@
 enough, the focus is seen; and the keyboard alone gets in."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,9 +12,10 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from core.models import User
 from portal.look import COOKIE, Look
+from tests.outside import forget_limits
 from tests.portal.gallery import Gallery, Shown, make_gallery, show
-from tests.portal.phones import PHONE, code_on
-from tests.portal.visiting import DESKTOP
+from tests.portal.phones import PHONE, code_heard, code_on
+from tests.portal.visiting import DESKTOP, sum_asked
 from tests.portal.visiting import PHONE as PHONE_AGENT
 from tests.world import make_ground, make_payer
 
@@ -191,3 +193,50 @@ def test_the_keyboard_alone_gets_in(browser, carriers, live_server) -> None:
     assert page.url.split("#")[0] == live_server.url + "/"
     assert User.objects.get() == user
     context.close()
+
+
+def test_the_keyboard_alone_answers_the_question(browser, carriers, live_server, settings) -> None:
+    """X7, R04, WCAG 2.1.1, 3.3.1: Tab, Enter and digits, from the button of the call to the code that was heard."""
+    make_ground()
+    phone = "137" + str(time.time_ns())[-11:-3]
+    user = make_payer(phone=phone)
+    context = a_window(browser, live_server.url, 375, "light", Look(elder=True))
+    page = context.new_page()
+    page.goto(live_server.url + "/login/")
+    type_at(page, "id_phone", phone)
+    page.wait_for_url(re.compile("/login/code/"))
+    forget_limits(settings.REDIS_URL, "code-pause")
+    tab_to(page, "document.activeElement.textContent === '语音验证码'")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/login/question/"))
+    type_at(page, "id_answer", "99")
+    page.wait_for_selector("#errors")
+    assert page.evaluate("document.activeElement.id") == "errors"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "id_answer"
+    assert page.input_value("#id_answer") == ""
+    named = page.get_by_role("textbox", name=re.compile("^.加.等于几？$"))
+    assert named.count() == 1, "the question is the name of its field"
+    page.keyboard.type(str(sum_asked(page.inner_text("main"))))
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/login/code/"))
+    type_at(page, "id_code", code_heard(carriers, phone))
+    page.wait_for_selector("h1:has-text('现在没有要缴的')")
+    assert User.objects.get() == user
+    context.close()
+
+
+def tab_to(page: Page, reached: str) -> None:
+    """Tab on until this is true of what has the focus."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate(reached):
+            return
+    raise AssertionError(f"the keyboard does not get to where {reached} on {page.url}")
+
+
+def type_at(page: Page, field_id: str, text: str) -> None:
+    tab_to(page, f"document.activeElement.id === '{field_id}'")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")

@@ -11,7 +11,7 @@ from portal.accounts import codes, log_in
 from portal.models import OneTimeCode
 from registration.models import FamilyMember
 from tests.outside import forget_limits
-from tests.portal.phones import PHONE, another, code_on, first_time, give_phone, is_in, real_name, texts
+from tests.portal.phones import PHONE, another, code_on, first_time, give_phone, is_in, real_name, send_again, texts
 from tests.portal.phones import log_in as get_in
 from tests.portal.visiting import Visitor
 from tests.ports import free_port
@@ -195,7 +195,7 @@ def test_a_new_code_ends_the_one_before(carriers, visitor, settings) -> None:
     page = give_phone(visitor)
     first = code_on(carriers, PHONE)
     settle(settings)
-    page = visitor.press(page, "再发一次")
+    page = send_again(visitor, page)
     assert "新验证码已发到尾号6712" in page.text
     newest = code_on(carriers, PHONE)
     if first != newest:
@@ -332,7 +332,7 @@ def test_messages_that_cannot_be_sent_are_said(carriers, visitor, settings) -> N
     carriers.rule(point="sms", fault="refuse", times=1)
     page = give_phone(visitor)
     assert "收不到短信" in page.text
-    assert page.path == "/login/"
+    assert page.path == "/login/question/"
 
 
 def test_a_lost_message_leaves_ways_out_on_the_page(carriers, visitor) -> None:

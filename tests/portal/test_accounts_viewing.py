@@ -12,7 +12,7 @@ from portal.accounts import codes
 from portal.models import OneTimeCode
 from registration.models import ViewGrant
 from tests.outside import eventually, forget_limits
-from tests.portal.phones import PHONE, another, code_on, texts
+from tests.portal.phones import PHONE, another, answered, code_on, texts
 from tests.portal.visiting import Page, Visitor
 from tests.sandbox.process import Sandbox
 from tests.world import (
@@ -53,7 +53,7 @@ def husband(family: Family, his_phone: str) -> User:
 
 def ask(visitor: Visitor, family: Family) -> Page:
     page = visitor.open(f"/me/{family.husband.pk}/view/")
-    return visitor.press(page, "给本人发验证码")
+    return answered(visitor, visitor.press(page, "给本人发验证码"))
 
 
 def the_code(carriers: Sandbox, phone: str) -> str:
@@ -114,7 +114,7 @@ def test_who_has_no_account_is_asked_for_in_the_same_words(carriers, family, hus
     there = ask(visitor, family)
     the_code(carriers, his_phone)
     page = visitor.open(f"/me/{family.father.pk}/view/")
-    nobody = visitor.press(page, "给本人发验证码")
+    nobody = answered(visitor, visitor.press(page, "给本人发验证码"))
     assert nobody.text.replace("王*国", "刘*军") == there.text
     assert OneTimeCode.objects.count() == 2
     assert "验证码不对" in visitor.press(nobody, "验证", code="123456").text

@@ -17,6 +17,7 @@ WHOLE = {
     "DATABASE_URL": "postgres://portal@127.0.0.1:1/portal",
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "SMS_URL": "https://sms.example",
+    "VOICE_URL": "https://voice.example",
     "REAL_NAME_URL": "https://carrier.example",
     "WALLET_URL": "https://wallet.example",
     "WECHAT_PAY_URL": "https://wechat.example",

@@ -180,3 +180,13 @@ class Visitor:
 def amounts(text: str) -> list[str]:
     """Every amount in yuan that a text says."""
     return re.findall(r"[0-9,]+\.[0-9]{2}元", text)
+
+
+NUMBER_WORDS = "零一二三四五六七八九"
+
+
+def sum_asked(text: str) -> int:
+    """The answer to the question that stands before a second code (X7)."""
+    found = re.search(r"([一二三四五六七八九])加([一二三四五六七八九])等于几", text)
+    assert found, text
+    return sum(NUMBER_WORDS.index(word) for word in found.groups())

@@ -67,9 +67,10 @@ def test_same_message_number_is_sent_once(portal, number):
     assert texts(portal, number) == ["验证码333333"]
 
 
+@pytest.mark.parametrize("door", ["/sms/messages", "/voice/calls"])
 @pytest.mark.parametrize("wrong", [{"token": "stranger"}, {"seconds_ago": 600}])
-def test_unsigned_or_old_request_is_refused(portal, number, wrong):
-    answer = portal("POST", "/sms/messages", {"phone": number, "text": "x"}, **wrong)
+def test_unsigned_or_old_request_is_refused(portal, number, wrong, door):
+    answer = portal("POST", door, {"phone": number, "text": "x"}, **wrong)
     assert (answer.status_code, answer.json()["code"]) == (401, "BAD_SIGNATURE")
 
 
@@ -88,11 +89,52 @@ def test_messages_are_refused_lost_delayed_or_too_many(sandbox, portal, number):
     assert texts(portal, number) == ["五"]
 
 
+def calls(portal, number):
+    return [row["text"] for row in portal("GET", f"/voice/calls?phone={number}").json()["calls"]]
+
+
+def test_the_phone_shows_what_a_call_read_aloud(sandbox, portal, number):
+    words = "验证码：4，0，9，1，2，3。"
+    assert portal("POST", "/voice/calls", {"phone": number, "text": words}).status_code == 201
+    assert calls(portal, number) == [words]
+    assert texts(portal, number) == []
+    portal("POST", "/sms/messages", {"phone": number, "text": "验证码444444"})
+    page = httpx.get(f"{sandbox.url}/phone?phone={number}", trust_env=False).text
+    assert f"打给 {number} 的电话" in page
+    assert page.index("验证码444444") < page.index(words)
+
+
+def test_same_call_number_rings_once(portal, number):
+    content = {"phone": number, "text": "验证码：1，2，3", "call_no": f"C{number}"}
+    assert portal("POST", "/voice/calls", content).status_code == 201
+    assert portal("POST", "/voice/calls", content).json() == {"call_no": f"C{number}"}
+    assert portal("POST", "/voice/calls", content | {"text": "别的"}).status_code == 409
+    assert portal("POST", "/voice/calls", content | {"phone": "12"}).status_code == 422
+    assert portal("DELETE", "/voice/calls").status_code == 405
+    assert calls(portal, number) == ["验证码：1，2，3"]
+
+
+def test_calls_are_refused_not_taken_late_or_too_many(sandbox, portal, number):
+    sandbox.rule(gateway="carrier", point="voice", fault="refuse", phone=number, times=1)
+    assert portal("POST", "/voice/calls", {"phone": number, "text": "一"}).json()["message"] == "该号码不能接听电话"
+    sandbox.rule(point="voice", fault="lose", phone=number, times=1)
+    assert portal("POST", "/voice/calls", {"phone": number, "text": "二"}).status_code == 201
+    sandbox.rule(point="voice", fault="delay", phone=number, times=1, params={"seconds": 3600})
+    assert portal("POST", "/voice/calls", {"phone": number, "text": "三"}).status_code == 201
+    sandbox.rule(point="voice", fault="too_many", phone=number, times=1)
+    assert portal("POST", "/voice/calls", {"phone": number, "text": "四"}).status_code == 429
+    assert calls(portal, number) == []
+    sandbox.rule(point="sms", fault="refuse", phone=number, times=1)
+    assert portal("POST", "/voice/calls", {"phone": number, "text": "五"}).status_code == 201
+    assert calls(portal, number) == ["五"]
+
+
 def test_carriers_keep_no_names_in_the_log(sandbox, portal, number):
-    portal("POST", "/sms/messages", {"phone": number, "text": "王芳的验证码"})
-    [event] = sandbox.events(point="sms")[-1:]
-    assert "王芳" not in json.dumps(event, ensure_ascii=False)
-    assert number not in json.dumps(event)
+    for door, point in (("/sms/messages", "sms"), ("/voice/calls", "voice")):
+        portal("POST", door, {"phone": number, "text": "王芳的验证码"})
+        [event] = sandbox.events(point=point)[-1:]
+        assert "王芳" not in json.dumps(event, ensure_ascii=False)
+        assert number not in json.dumps(event)
 
 
 @pytest.mark.parametrize(
