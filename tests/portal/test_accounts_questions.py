@@ -11,7 +11,7 @@ from portal.accounts import captcha, questions
 from tests.outside import eventually, forget_limits
 from tests.portal.phones import answered, code_on, give_phone, is_in, real_name, send_again, texts
 from tests.portal.visiting import Page, Visitor, sum_asked
-from tests.sandbox.process import free_port
+from tests.ports import free_port
 from tests.world import LIU_JIANJUN, Family, make_family, make_ground, make_payer
 
 QUESTION = "/login/question/"
