@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
-from reconciliation.formats import wechat_pay
+from reconciliation.formats import bank, wechat_pay
 from reconciliation.formats.base import Expected, ParsedStatement
 
 PARSERS: Mapping[str, Callable[[BinaryIO, Expected], ParsedStatement]] = {
     "wechat_pay": wechat_pay.parse,
+    "bank": bank.parse,
 }
