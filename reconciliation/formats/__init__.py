@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
-from reconciliation.formats import bank, wechat_pay
+from reconciliation.formats import alipay, bank, wechat_pay
 from reconciliation.formats.base import Expected, ParsedStatement
 
 PARSERS: Mapping[str, Callable[[BinaryIO, Expected], ParsedStatement]] = {
     "wechat_pay": wechat_pay.parse,
+    "alipay": alipay.parse,
     "bank": bank.parse,
 }
