@@ -34,7 +34,7 @@ def open_zip(source: BinaryIO, bytes_max: int) -> list[PackedFile]:
         archive = zipfile.ZipFile(source)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, struct.error):
         raise StatementError(Fault.NOT_A_ZIP) from None
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     if sum(entry.file_size for entry in entries) > bytes_max:
         raise StatementError(Fault.TOO_LARGE, limit=bytes_max)
     return [_packed_file(archive, entry) for entry in entries]
@@ -58,7 +58,7 @@ def _check_directory(source: BinaryIO) -> None:
 def _packed_file(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> PackedFile:
     name = entry.filename
     if not entry.flag_bits & _NAMES_ARE_UTF_8:  # Chinese senders write GBK and do not say so
-        name = name.encode("cp437").decode("gb18030", "replace")
+        name = name.encode("cp437", "replace").decode("gb18030", "replace")
     name = name[:100]
 
     def pieces() -> Iterator[bytes]:

@@ -219,6 +219,12 @@ def test_an_encrypted_archive_is_refused() -> None:
     assert why(content)[0] is Fault.NOT_A_ZIP
 
 
+def test_files_without_a_name_and_folders_crash_nothing() -> None:
+    assert why(zipped({"": b"x"}))[0] is Fault.HEADER_UNKNOWN
+    files = {"2026/": b"", "2026/业务明细.csv": alipay_business(ROWS).encode("gb18030")}
+    assert read(parse, zipped(files), OURS)[1].lines == 3
+
+
 def test_an_archive_that_unpacks_into_too_much_is_refused() -> None:
     bomb = alipay_zip(b"0" * 20_000_000)
     tracemalloc.start()

@@ -273,12 +273,13 @@ def alipay_zip(details: str | bytes, summary: str | bytes | None = None, *, what
 def zipped(files: dict[str, bytes], *, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A ZIP with names in GBK and no word about it, which Python's own writer cannot make."""
     memory = io.BytesIO()
-    plain = {f"{number}".rjust(len(name.encode("gbk")), "n"): name for number, name in enumerate(files)}
+    plain = {"" if not name else f"{number}".rjust(len(name.encode("gbk")), "n"): name
+             for number, name in enumerate(files)}  # fmt: skip
     with zipfile.ZipFile(memory, "w", method) as archive:
         for stand_in, name in plain.items():
             archive.writestr(zipfile.ZipInfo(stand_in, (2026, 1, 3, 8, 30, 0)), files[name], method)
     content = memory.getvalue()
-    for stand_in, name in plain.items():
+    for stand_in, name in filter(all, plain.items()):
         content = content.replace(stand_in.encode(), name.encode("gbk"))
     return content
 
