@@ -23,6 +23,8 @@ CATALOGUE: dict[str, set[str]] = {
     | {"not_found", "not_paid", "user_paying", "other_order", "wrong_amount", "wrong_currency", "wrong_merchant"},
     "close": TRANSPORT | SIGNATURE | {"close_ignored", "not_found"},
     "cancel": TRANSPORT | SIGNATURE,
+    "bill": TRANSPORT | SIGNATURE | {"no_statement", "creating"},
+    "download": TRANSPORT | {"expired"},
     "certificates": TRANSPORT | SIGNATURE,
     "cashier": TRANSPORT,
     "notice": NOTICE,

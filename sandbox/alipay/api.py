@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.shortcuts import render
 
 from sandbox import clock, events, faults, merchants, payments, secret_keys, writes
-from sandbox.alipay import refunds, wire
+from sandbox.alipay import bills, refunds, wire
 from sandbox.alipay.errors import NOT_EXIST, Refused, business, invalid
 from sandbox.alipay.notices import spoil
 from sandbox.faults import Faults
@@ -28,12 +28,14 @@ PRODUCT_CODES = {  # the second wap code is an old name that merchants still sen
     "FAST_INSTANT_TRADE_PAY": {"FAST_INSTANT_TRADE_PAY"},
     "QUICK_WAP_WAY": {"QUICK_WAP_WAY", "QUICK_WAP_PAY"},
 }
+BILL = "alipay.data.dataservice.bill.downloadurl.query"
 POINTS = {
     "alipay.trade.query": "query",
     "alipay.trade.close": "close",
     "alipay.trade.cancel": "cancel",
     "alipay.trade.refund": "refund",
     "alipay.trade.fastpay.refund.query": "refund_query",
+    BILL: "bill",
 }
 
 
@@ -93,6 +95,7 @@ def gateway(request: HttpRequest) -> Answer:
     try:
         hint = json.loads(str(params.get("biz_content", "")))
         order_no = str(hint.get("out_trade_no", ""))[:64] or _order_of(str(hint.get("trade_no", "")))
+        order_no = str(hint.get("bill_date", ""))[:64] if method == BILL else order_no  # bills go by their day
     except (ValueError, AttributeError):
         hint, order_no = {}, ""
     cashier = method in CASHIERS
@@ -207,9 +210,12 @@ def is_closed(trade: Trade) -> bool:
 def to_server(request: HttpRequest, method: str, struck: Faults) -> HttpResponse:
     try:
         params = checked_params(request)
-        if method not in ACTS:
+        if method not in {*ACTS, BILL}:
             raise invalid("isv.invalid-method", "不存在的方法名")
         content = content_of(params)
+        if method == BILL:
+            bill = bills.ask(request, params["app_id"], content, struck)
+            return node_answer(method, {"code": "10000", "msg": "Success", **bill}, struck)
         if not content.get("out_trade_no") and not content.get("trade_no"):
             raise business("ACQ.INVALID_PARAMETER", "out_trade_no和trade_no不能同时为空")
         answer = ACTS[method](_known(params["app_id"], content), content, struck)

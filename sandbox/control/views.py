@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from sandbox import cashier, clock, courier, dials, faults, payments, secret_keys
 from sandbox import events as event_log
-from sandbox.models import Dial, Event, Notice, Payment, Refund, Rule, Trade
+from sandbox.models import Dial, Difference, Event, Notice, Payment, Refund, Rule, StatementFile, Trade
 
 View = Callable[..., HttpResponse]
 COOKIE = "sandbox_control"  # SameSite=Strict, set by the page for people
@@ -260,10 +260,11 @@ def events(request: HttpRequest) -> HttpResponse:
 
 @tester_only
 def clear(request: HttpRequest) -> HttpResponse:
-    """Every rule and dial as at the start; with {"everything": true} also what was ordered, paid, sent and seen."""
+    """Rules, dials and differences as at the start; with {"everything": true} also what was ordered, paid and seen."""
     Rule.objects.all().delete()
     Dial.objects.all().delete()
+    Difference.objects.all().delete()
     if body_of(request).get("everything"):
-        for model in (Trade, Notice, Event):
+        for model in (Trade, Notice, Event, StatementFile):
             model.objects.all().delete()
     return JsonResponse({"cleared": True})

@@ -150,9 +150,8 @@ def new_no() -> str:
 
 
 def order_by_wechat(client, order_no, amount_fen=40000, **values):
-    code, message = client.pay(
-        description="城乡居民基本医疗保险费", out_trade_no=order_no, amount={"total": amount_fen}, **values
-    )
+    values = {"description": "城乡居民基本医疗保险费"} | values
+    code, message = client.pay(out_trade_no=order_no, amount={"total": amount_fen}, **values)
     return code, as_json(message)
 
 
@@ -221,3 +220,8 @@ def told_of(merchant, kind, count=1):
         return [(h, b) for h, b, _ in merchant.received if as_json(b)["event_type"].startswith(kind)]
 
     return wait_until(lambda: heard() if len(heard()) >= count else None)
+
+
+def plant(sandbox, what, **values):
+    """A difference in a statement; a payment's or a refund's number says which day is meant."""
+    return sandbox.control("POST", "statements", json={"what": what, **values})
