@@ -36,11 +36,13 @@ def pay(
     forced: bool = False,
     again: bool = False,
     opened_at: datetime | None = None,
+    paid_at: datetime | None = None,
 ) -> Payment:
     """Pay a trade and plan its notice. Raises CannotPay.
 
     ``forced`` pays a closed or expired one, ``again`` one that is paid. A buyer whose cashier was ``opened_at``
-    before the expiry may still pay after it, as with the real ones.
+    before the expiry may still pay after it, as with the real ones. ``paid_at`` dates the payment back, so that it
+    stands in the statement of a day gone by.
     """
     moment = clock.now()
     with writes.alone():
@@ -61,7 +63,7 @@ def pay(
             amount_fen=trade.amount_fen if amount_fen is None else amount_fen,
             currency=trade.currency,
             payer=payer_of(trade),
-            paid_at=moment,
+            paid_at=paid_at or moment,
         )
         if trade.opened_at is None:
             Trade.objects.filter(id=trade.id).update(opened_at=moment, transaction_no=number)
@@ -83,24 +85,9 @@ def plan_notices(trade: Trade, payment: Payment) -> list[Notice]:
         return []
     struck = faults.take(trade.gateway, "notice", order_no=trade.order_no, amount_fen=trade.amount_fen)
     carrier = courier.GATEWAYS[trade.gateway]
-    late, twice = struck.get("late"), struck.get("twice")
     notice_id = carrier.new_notice_id()
-    common: dict[str, object] = {
-        "gateway": trade.gateway,
-        "trade": trade,
-        "order_no": trade.order_no,
-        "notice_id": notice_id,
-        "url": trade.notify_url,
-        "body": carrier.compose(notice_id, trade, payment, struck),
-        "faults": struck.as_json(),
-        "state": Notice.HELD if "never" in struck else Notice.WAITING,
-        "since": clock.epoch(),
-        "wait_seconds": late.number("seconds", 3600) if late else 0,
-    }
-    rows = [Notice(**common)]
-    if twice:
-        rows.append(Notice(**common, extra_seconds=twice.number("apart_seconds", 1)))
-    return Notice.objects.bulk_create(rows)
+    body = carrier.compose(notice_id, trade, payment, struck)
+    return courier.plan(trade, notice_id, trade.notify_url, body, struck)
 
 
 def wait_for_notices(trade: Trade, *, seconds: float) -> None:

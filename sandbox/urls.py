@@ -1,5 +1,5 @@
-"""Every door of the sandbox. What later issues bring (refunds, statements, UnionPay, bank, terminal, agency) gets a
-package beside ``wechat`` and a prefix here.
+"""Every door of the sandbox. What later issues bring (UnionPay, bank, terminal, agency) gets a package beside
+``wechat`` and a prefix here.
 """
 
 from django.http import HttpRequest, HttpResponse
@@ -8,14 +8,17 @@ from django.views.decorators.http import require_GET, require_POST
 
 from sandbox import cashier
 from sandbox.alipay import api as alipay
+from sandbox.alipay import bills as alipay_bills
 from sandbox.alipay import pages as alipay_pages
 from sandbox.carriers import realname, sms, voice
-from sandbox.control import panel
+from sandbox.control import money, panel, statements
 from sandbox.control import views as control
 from sandbox.phone import views as phone
 from sandbox.wallet import views as wallet
 from sandbox.wechat import api as wechat
+from sandbox.wechat import bills as wechat_bills
 from sandbox.wechat import pages as wechat_pages
+from sandbox.wechat import refunds as wechat_refunds
 
 
 def alive(request: HttpRequest) -> HttpResponse:
@@ -29,12 +32,17 @@ wechat_doors = [
     path("v3/pay/transactions/id/<str:transaction_no>", require_GET(wechat.query_by_transaction)),
     path("v3/pay/transactions/out-trade-no/<str:order_no>", require_GET(wechat.query)),
     path("v3/pay/transactions/out-trade-no/<str:order_no>/close", require_POST(wechat.close)),
+    path("v3/refund/domestic/refunds", require_POST(wechat_refunds.ask)),
+    path("v3/refund/domestic/refunds/<str:refund_no>", require_GET(wechat_refunds.query)),
+    path("v3/bill/tradebill", require_GET(wechat_bills.trade_bill)),
+    path("v3/billdownload/file", require_GET(wechat_bills.download)),
     path("v3/certificates", require_GET(wechat.certificates)),
     path("cgi-bin/mmpayweb-bin/checkmweb", require_GET(wechat_pages.h5_cashier)),
 ]
 alipay_doors = [
     path("gateway.do", alipay.gateway),
     path("cashier/<str:token>", alipay_pages.cashier_page),
+    path("downloadBillFile.resource", require_GET(alipay_bills.download)),
 ]
 phone_doors = [
     path("", phone.home),
@@ -50,6 +58,9 @@ control_doors = [
     path("pay", require_POST(control.pay)),
     path("open", require_POST(control.open_by_buyer)),
     path("trades", require_GET(control.trades)),
+    path("refunds", money.all_refunds),
+    path("statements", statements.planted_differences),
+    path("statements/lines", require_GET(statements.lines)),
     path("notices", require_POST(control.send_notice)),
     path("probe", require_POST(control.probe)),
     path("keys", control.keys),

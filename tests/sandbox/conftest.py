@@ -1,9 +1,11 @@
 """One sandbox for all tests of this folder, and a merchant's ear for notices."""
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -14,6 +16,8 @@ from wechatpayv3 import WeChatPay, WeChatPayType
 
 from tests.ports import free_port
 from tests.sandbox.process import APIV3_KEY, APP_ID, APPID, MCHID, Merchant, Sandbox
+
+CHINA = timezone(timedelta(hours=8))
 
 
 @pytest.fixture(scope="session")
@@ -115,3 +119,12 @@ def person(sandbox):
     """A browser that follows redirects as browsers do."""
     with httpx.Client(trust_env=False, follow_redirects=True, base_url=sandbox.url) as browser:
         yield browser
+
+
+_days_gone_by = itertools.count(2)
+
+
+@pytest.fixture
+def day(sandbox):
+    """A day gone by that no other test pays on, so that its statement is this test's alone."""
+    return datetime.now(CHINA).date() - timedelta(days=next(_days_gone_by))
