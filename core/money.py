@@ -5,7 +5,11 @@ import re
 Fen = int
 """An amount in fen (1 yuan = 100 fen)."""
 
+Millifen = int
+"""A thousandth of a fen: channels state their fees in yuan with up to five decimals."""
+
 _YUAN = re.compile(r"(-?)([0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:\.([0-9]{1,2}))?")
+_FEE = re.compile(r"(-?)([0-9]{1,13})(?:\.([0-9]{1,5}))?")
 
 
 def yuan(amount_fen: Fen) -> str:
@@ -31,3 +35,13 @@ def fen(text: str) -> Fen:
     sign, whole, cents = found.groups()
     amount_fen = int(whole.replace(",", "")) * 100 + int((cents or "").ljust(2, "0"))
     return -amount_fen if sign else amount_fen
+
+
+def millifen(text: str) -> Millifen:
+    """Read a fee in yuan exactly: "0.05940" -> 5940, "-0.06" -> -6000. Raises ValueError as `fen` does."""
+    found = _FEE.fullmatch(text)
+    if found is None:
+        raise ValueError("not a fee in yuan")
+    sign, whole, cents = found.groups()
+    amount = int(whole + (cents or "").ljust(5, "0"))
+    return -amount if sign else amount

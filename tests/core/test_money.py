@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.money import fen, plain_yuan, yuan
+from core.money import fen, millifen, plain_yuan, yuan
 
 AMOUNTS_FEN = st.integers(min_value=-(10**17) + 1, max_value=10**17 - 1)
 
@@ -54,3 +54,17 @@ def test_any_text_is_an_amount_or_a_value_error(text):
     except ValueError:
         return
     assert isinstance(amount_fen, int)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("0.05940", 5_940), ("-0.06", -6_000), ("0", 0), ("12", 1_200_000), ("0.00001", 1), ("-0.0", 0)],
+)
+def test_fees_are_read_to_a_thousandth_of_a_fen(text, amount):
+    assert millifen(text) == amount
+
+
+@pytest.mark.parametrize("text", ["", "0.000001", "1,000.00", "1e3", "+1", ".5", "5.", "１", "1\n", "9" * 14])
+def test_garbage_is_no_fee(text):
+    with pytest.raises(ValueError, match="not a fee"):
+        millifen(text)

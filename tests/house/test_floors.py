@@ -49,6 +49,7 @@ PURE = (
     "payments.gateways.wechat_pay.wire",
     "payments.gateways.alipay.wire",
     "registration.feed_format",
+    "reconciliation.formats",
     "core.identity",
     "core.money",
     "core.states",
