@@ -1,6 +1,5 @@
 """Files go to a directory of the test's own; afterwards the books are looked through."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,9 @@ __all__ = ["books_hold", "outside", "running_outside"]
 
 
 @pytest.fixture
-def family(db: None, settings: LazySettings, tmp_path: Path, books_hold: None) -> Iterator[Family]:
+def family(db: None, settings: LazySettings, tmp_path: Path, books_hold: None) -> Family:
     """王芳's family, with a channel that states its days."""
     settings.FILES_DIR = tmp_path
     made = make_family()
     agree()
-    yield made
+    return made

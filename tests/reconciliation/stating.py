@@ -71,7 +71,10 @@ def line_of(order: PaymentOrder, trade_no: str = "", **changes: Any) -> Said:
 
 def stated(lines: Sequence[Said], merchant: str, day: date, channel: str = CHANNEL) -> bytes:
     """A file of the banks' format."""
-    rows = [f"statement|1|{channel}|{merchant}|{day}|UTF-8", "kind|order_no|trade_no|refund_no|trade_refund_no|amount|paid_at"]
+    rows = [
+        f"statement|1|{channel}|{merchant}|{day}|UTF-8",
+        "kind|order_no|trade_no|refund_no|trade_refund_no|amount|paid_at",
+    ]
     for line in lines:
         at = line.at.astimezone(clock.SHANGHAI)
         rows.append(
