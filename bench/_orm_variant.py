@@ -179,7 +179,9 @@ def _registration_fact(row: Registration) -> RegistrationFact:
 
 def _declaration_fact(row: Declaration, payer: User) -> DeclarationFact:
     order = row.order
-    waiting = Waiting(order.status, order.created_at, order.started_at, order.expires_at, order.unreachable_since)
+    waiting = Waiting(order.status, order.created_at, order.started_at, order.expires_at, order.unreachable_since,
+        order.gateway,
+    )
     return DeclarationFact(
         insurance_type=row.insurance_type_id, coverage_year=row.coverage_year, status=row.status,
         region=row.region_id, amount_fen=row.amount_fen, tier_fen=row.tier_fen, declared_at=row.declared_at,

@@ -184,7 +184,8 @@ def _policies_of(places: tuple[str, ...], today: date) -> tuple[PolicyFact, ...]
 _DECLARATIONS = """
 SELECT d.person_id, d.insurance_type_id, d.coverage_year, d.status, d.region_id, d.amount_fen, d.tier_fen,
        d.declared_at, d.first_month, d.last_month, d.part, d.id, d.paid_at, channel.name, channel.kind, d.payer_id,
-       o.order_no, {region}, o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since
+       o.order_no, {region}, o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since,
+       o.gateway
 FROM payments_declaration d
 JOIN payments_paymentorder o ON o.id = d.order_id
 JOIN payments_channel channel ON channel.code = d.channel_id

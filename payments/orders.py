@@ -6,7 +6,7 @@ Commit the intention → call outside with no transaction open → lock, compare
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +22,7 @@ from payments.declarations import free
 from payments.gateways import availability
 from payments.gateways.base import GatewayRefused, GatewayUnreachable, HandOver, Method, OrderRef
 from payments.models import Declaration, PayeeAccount, PaymentOrder
+from payments.receipts import channel_day
 from payments.states import AT_GATEWAY
 
 ORDER_LIFE = timedelta(minutes=30)
@@ -29,6 +30,7 @@ FIRST_CHECK = timedelta(seconds=5)
 GRACE = timedelta(minutes=10)  # a payer at the password page may pay after the expiry (G17)
 LOOKS_BACK = (timedelta(minutes=30), timedelta(hours=3), timedelta(days=1), timedelta(days=3), timedelta(days=7))
 REFERENCE_S = 5  # how old reference data may be: payees, policies, channels
+STATEMENTS_BY = time(12)  # when the statements of the day before have been read and matched (FAULTS 6)
 MAX_LINES = 20  # refund limits of the gateways (HOUSE 2.11)
 
 
@@ -226,12 +228,21 @@ class Waiting:
     started_at: datetime | None
     expires_at: datetime
     unreachable_since: datetime | None
+    gateway: str
 
 
 def clears_by(order: PaymentOrder | Waiting) -> datetime:
-    """The moment by which an unfinished order is known to be paid or not: what every screen shows."""
+    """The moment by which an unfinished order is known to be paid or not: what every screen shows.
+
+    A gateway is asked; where it does not answer, and at a counter or terminal that nobody can ask, the statements of
+    two channel days tell (PA-4). When that moment has passed because one has not come, it is the next noon, and staff
+    have a case.
+    """
     if order.status == "created":
         return order.expires_at + timedelta(minutes=1)
-    if order.unreachable_since is not None:  # PA-4: reconciliation after two days
-        return (order.started_at or order.created_at) + timedelta(days=2)
-    return order.expires_at + GRACE + timedelta(minutes=1)
+    if order.unreachable_since is None and order.gateway in gateways.all_codes():
+        return order.expires_at + GRACE + timedelta(minutes=1)
+    day = channel_day(order.gateway, order.started_at or order.created_at)
+    tells_at = datetime.combine(day + timedelta(days=2), STATEMENTS_BY, clock.SHANGHAI)
+    overdue = clock.now() - tells_at
+    return tells_at if overdue < timedelta() else tells_at + timedelta(days=overdue.days + 1)

@@ -21,6 +21,10 @@ SWEEPS: dict[str, timedelta] = {
     "payments.tasks.refresh_pending_refunds": timedelta(seconds=5),
     "payments.tasks.refund_held_money": timedelta(seconds=10),
     "registration.tasks.apply_waiting_feeds": timedelta(seconds=30),
+    "reconciliation.tasks.expect_statements": timedelta(minutes=5),
+    "reconciliation.tasks.fetch_statements": timedelta(seconds=60),
+    "reconciliation.tasks.work_through_statements": timedelta(seconds=30),
+    "reconciliation.tasks.clear_stuck_orders": timedelta(minutes=2),
     "portal.messages.tasks.write_payer_messages": timedelta(seconds=10),
     "portal.messages.tasks.send_waiting_messages": timedelta(seconds=10),
 }

@@ -97,6 +97,45 @@ INVARIANTS: dict[str, str] = {
         SELECT id FROM payments_refund
         WHERE approved_by_id = requested_by_id
            OR (rule = '' AND approved_by_id IS NULL AND status NOT IN ('requested', 'rejected'))""",
+    "I14 a line of a matched statement that neither agrees nor was found": """
+        SELECT e.statement_id FROM reconciliation_statemententry e
+        JOIN reconciliation_statement s ON s.id = e.statement_id
+        LEFT JOIN payments_receipt r ON r.gateway = s.agreement_id AND r.gateway_trade_no = e.gateway_trade_no
+            AND r.merchant_id = s.merchant_id AND r.amount_fen = e.amount_fen
+        WHERE s.status IN ('matched', 'closed') AND s.superseded_by_id IS NULL AND e.kind = 'payment' AND r.id IS NULL
+          AND s.channel_day > (SELECT max(channel_day) - 40 FROM reconciliation_statement)
+          AND NOT EXISTS (SELECT FROM reconciliation_finding f
+                          WHERE f.statement_id = e.statement_id AND f.line_no = e.line_no)""",
+    "I14 a receipt of a matched day that no line names and nobody found": """
+        SELECT r.id FROM payments_receipt r JOIN reconciliation_statement s
+            ON s.agreement_id = r.gateway AND s.merchant_id = r.merchant_id AND s.channel_day = r.channel_day
+        JOIN core_transition t ON t.kind = 'STATEMENT' AND t.object_id = s.id AND t.event = 'match'
+        LEFT JOIN reconciliation_statemententry e ON e.statement_id = s.id AND e.kind = 'payment'
+            AND e.gateway_trade_no = r.gateway_trade_no
+        WHERE s.status IN ('matched', 'closed') AND s.superseded_by_id IS NULL AND e.line_no IS NULL
+          AND r.recorded_at < t.at
+          AND s.channel_day > (SELECT max(channel_day) - 40 FROM reconciliation_statement)
+          AND NOT EXISTS (SELECT FROM reconciliation_finding f WHERE f.receipt_id = r.id)""",
+    "I14 a closed day with something still to be worked": """
+        SELECT s.id FROM reconciliation_statement s JOIN reconciliation_finding f ON f.statement_id = s.id
+        WHERE s.status = 'closed' AND f.resolution = ''""",
+    "I14 a read statement without its file or its lines": """
+        SELECT id FROM reconciliation_statement s
+        WHERE status IN ('read', 'matched', 'closed') AND (stored_path = '' OR sha256 = '' OR (line_count > 0
+            AND NOT EXISTS (SELECT FROM reconciliation_statemententry e WHERE e.statement_id = s.id)))""",
+    "I14 a channel day with two statements in force": """
+        SELECT min(id) FROM reconciliation_statement
+        WHERE status IN ('read', 'matched', 'closed') AND superseded_by_id IS NULL
+        GROUP BY agreement_id, merchant_id, channel_day HAVING count(*) > 1""",
+    "I14 a finding that was held or made a case, without its case": """
+        SELECT id FROM reconciliation_finding WHERE resolution IN ('held', 'case') AND discrepancy_id IS NULL""",
+    "I15 a statement two hours beyond due and grace without a case": """
+        SELECT s.id FROM reconciliation_statement s
+        JOIN reconciliation_statementagreement a ON a.channel = s.agreement_id
+        WHERE s.status = 'awaited' AND s.due_at + (a.grace_hours + 2) * interval '1 hour'
+            < (SELECT finished_at FROM core_heartbeat WHERE name = 'reconciliation.tasks.expect_statements')
+          AND NOT EXISTS (SELECT FROM payments_discrepancy d WHERE d.key = 'statement:' || s.agreement_id || ':'
+                          || s.merchant_id || ':' || to_char(s.channel_day, 'YYYY-MM-DD'))""",
     "I17 a policy published by the person who drafted it": """
         SELECT id FROM payments_collectionpolicy WHERE published_by_id = drafted_by_id""",
 }

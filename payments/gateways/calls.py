@@ -5,6 +5,7 @@ import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import httpx
 
@@ -67,6 +68,38 @@ class Caller:
                 response.close()
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             raise GatewayUnreachable(type(error).__name__) from error
+
+    def download(self, target: str, headers: Mapping[str, str], into: BinaryIO, *, bytes_max: int) -> int:
+        """GET a file of any length piece by piece; its size. Raises GatewayUnreachable where it is not all there."""
+        request = httpx.Request(
+            "GET",
+            self._base.copy_with(raw_path=(self._base.path.rstrip("/") + target).encode("ascii")),
+            headers={"Host": self._base.netloc.decode("ascii"), **headers},
+            extensions=self._timeouts,
+        )
+        size = 0
+        try:
+            response = self._transport().handle_request(request)
+            try:
+                if response.status_code != 200:
+                    raise GatewayUnreachable(f"status {response.status_code}")
+                for piece in response.iter_raw():
+                    size += len(piece)
+                    if size > bytes_max:
+                        raise GatewayUnreachable("file too long")
+                    into.write(piece)
+            finally:
+                response.close()
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise GatewayUnreachable(type(error).__name__) from error
+        stated = response.headers.get("content-length")
+        if stated is not None and stated != str(size):
+            raise GatewayUnreachable("file cut off")
+        return size
+
+    def elsewhere(self, origin: str) -> "Caller":
+        """The same way of calling, to another address of the same vendor. Raises ValueError for one that is none."""
+        return Caller(origin, self._longest_s - CONNECT_TIMEOUT_S, self._given)
 
     def _transport(self) -> httpx.BaseTransport:
         """A pool must not be shared with a process that was forked after its first call."""

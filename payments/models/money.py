@@ -71,6 +71,10 @@ class Discrepancy(Stateful):
         STUCK = "stuck", _("超时未有结果")
         UNPROCESSED = "unprocessed", _("通知未能处理")
         REFUND_FAILED = "refund_failed", _("退费未成")
+        MISSING = "missing", _("对账单上没有这笔")
+        REVERSED = "reversed", _("渠道冲正")
+        REFUND = "refund", _("退费与对账单不符")
+        STATEMENT = "statement", _("对账单缺失或有误")
 
     kind = models.CharField(_("类别"), max_length=20, choices=Kind)
     status = models.CharField(_("状态"), max_length=20, choices=states.DISCREPANCY.choices, default="open")

@@ -4,7 +4,7 @@ PA-1, PA-2, PA-4, AF-1, AF-3, AF-4.
 """
 
 import signal
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 import httpx
 import pytest
@@ -202,7 +202,9 @@ def test_a_gateway_that_cannot_be_reached_frees_nothing(family, outside) -> None
     age(order, days=1)
     assert refresh_order(order_no=order.order_no).status == "awaiting"
     order.refresh_from_db()
-    assert clears_by(order) == order.started_at + timedelta(days=2)  # PA-4
+    begun_on = order.started_at.astimezone(clock.SHANGHAI).date()
+    tells_at = datetime.combine(begun_on + timedelta(days=2), time(12), clock.SHANGHAI)
+    assert clears_by(order) == tells_at  # PA-4: the statements of that day and the next
     age(order, days=2)
     refresh_order(order_no=order.order_no)
     assert Discrepancy.objects.get().kind == "stuck"  # PA-4: a case, without the payer's calling

@@ -1,0 +1,125 @@
+"""Which statements are awaited, by when, and what happens when one does not come (B5, I15)."""
+
+from datetime import date, time, timedelta
+
+from django.db import connection, transaction
+
+from core import clock
+from core.heartbeats import beat
+from core.transitions import advance, record_creation
+from payments import gateways
+from payments.discrepancies import open_discrepancy
+from payments.models import Discrepancy, PayeeAccount
+from reconciliation.models import Statement, StatementAgreement
+
+# What gateways publish: the bill that we take, and the hour of the next day at which it is there
+USUAL = {"wechat_pay": ("ALL", time(10, 0)), "alipay": ("trade", time(9, 30)), "unionpay": ("ZM", time(10, 0))}
+CATCH_UP = timedelta(days=92)  # gateways keep their bills for three months
+
+
+def channel_today() -> date:
+    """Today by the real calendar, which is the channels' own."""
+    return clock.now().astimezone(clock.SHANGHAI).date()
+
+
+def merchants_at(channel: str) -> list[str]:
+    """Every merchant number that collects for one of our payees at a channel."""
+    known = PayeeAccount.objects.values_list("merchants", flat=True)
+    return sorted({merchants[channel] for merchants in known if merchants.get(channel)})
+
+
+def expect_statements(*, actor: str = "system:expect_statements") -> int:
+    """Sweep: one awaited row for every channel, merchant and day that has ended; a case for each that is overdue.
+
+    Days that a standstill has left out are made up for.
+    """
+    _agree_with_gateways()
+    made = sum(_expect(agreement, actor) for agreement in StatementAgreement.objects.order_by("pk"))
+    for statement in _overdue():
+        _open_case(statement, actor)
+    beat("reconciliation.tasks.expect_statements")
+    return made
+
+
+def _agree_with_gateways() -> None:
+    """A gateway that we are connected with states its days from today on, in the way that it publishes."""
+    known = set(StatementAgreement.objects.values_list("pk", flat=True))
+    for code in gateways.all_codes():
+        if code not in known and code in USUAL:
+            bill, due_time = USUAL[code]
+            StatementAgreement.objects.get_or_create(
+                channel=code,
+                defaults={
+                    "format": code, "bill": bill, "since": channel_today(), "due_time": due_time, "is_fetched": True,
+                },
+            )  # fmt: skip
+
+
+@transaction.atomic
+def _expect(agreement: StatementAgreement, actor: str) -> int:
+    last = min(channel_today() - timedelta(days=1), agreement.until or date.max)
+    first = max(agreement.since, last - CATCH_UP)
+    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+    known = set(
+        Statement.objects.filter(agreement=agreement, channel_day__gte=first).values_list("merchant_id", "channel_day")
+    )
+    rows = [
+        new_statement(agreement, merchant, day)
+        for merchant in merchants_at(agreement.pk)
+        for day in days
+        if (merchant, day) not in known
+    ]
+    made = Statement.objects.bulk_create(rows, ignore_conflicts=True)
+    return _remember(agreement, made, actor)
+
+
+def _remember(agreement: StatementAgreement, rows: list[Statement], actor: str) -> int:
+    """Write the first history row of those that this call made: another worker may have made some of them."""
+    if not rows:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT s.id FROM reconciliation_statement s
+               WHERE s.agreement_id = %s AND s.channel_day = ANY(%s) AND s.status = 'awaited' AND NOT EXISTS (
+                   SELECT FROM core_transition t WHERE t.kind = 'STATEMENT' AND t.object_id = s.id)
+               ORDER BY s.id FOR UPDATE""",
+            [agreement.pk, sorted({row.channel_day for row in rows})],
+        )
+        ids = [row[0] for row in cursor.fetchall()]
+    record_creation(Statement, ids, status="awaited", actor=actor)
+    return len(ids)
+
+
+def new_statement(agreement: StatementAgreement, merchant: str, day: date, version: int = 1) -> Statement:
+    """An awaited row, not yet saved; those that we fetch are looked for when they are due."""
+    due_at = agreement.due_at(day)
+    return Statement(
+        agreement=agreement, merchant_id=merchant, channel_day=day, version=version, due_at=due_at,
+        next_try_at=due_at if agreement.is_fetched else None,
+    )  # fmt: skip
+
+
+def _overdue() -> list[Statement]:
+    """Awaited past due and grace, without a case so far."""
+    waiting = Statement.objects.filter(status="awaited", due_at__lte=clock.now()).select_related("agreement")
+    late = [row for row in waiting if row.due_at + timedelta(hours=row.agreement.grace_hours) <= clock.now()]
+    told = set(Discrepancy.objects.filter(key__in=[case_key(row) for row in late]).values_list("key", flat=True))
+    return [row for row in late if case_key(row) not in told]
+
+
+def case_key(statement: Statement) -> str:
+    """The one case about a statement that is missing or cannot be read, whatever its version."""
+    return f"statement:{statement.channel}:{statement.merchant_id}:{statement.channel_day}"
+
+
+def _open_case(statement: Statement, actor: str) -> None:
+    open_discrepancy(
+        kind=Discrepancy.Kind.STATEMENT, key=case_key(statement), amount_fen=0, actor=actor,
+        facts={"reason": "overdue", "statement": statement.pk, "due_at": statement.due_at.isoformat()},
+    )  # fmt: skip
+
+
+def settle_case(statement: Statement, *, actor: str) -> None:
+    """The statement is there and was read: what was said about its absence is over, unless somebody works on it."""
+    ids = Discrepancy.objects.filter(key=case_key(statement), status="open").values_list("pk", flat=True)
+    advance(Discrepancy, list(ids), "settle", actor=actor, evidence={"statement": statement.pk})

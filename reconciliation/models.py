@@ -1,0 +1,176 @@
+"""What the money side says: agreed statements, their lines as stated, and what did not agree (HOUSE 4.4)."""
+
+from datetime import date, datetime, timedelta
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from core import clock
+from core.transitions import Stateful
+from core.working_days import is_working_day
+from reconciliation import states
+
+
+class StatementAgreement(models.Model):
+    """对账约定: that a channel states each of its days, in which format and by when."""
+
+    class Format(models.TextChoices):
+        WECHAT_PAY = "wechat_pay", _("微信支付")
+        ALIPAY = "alipay", _("支付宝")
+        UNIONPAY = "unionpay", _("银联")
+        BANK = "bank", _("银行")
+
+    channel = models.CharField(_("渠道"), max_length=20, primary_key=True)  # as orders and receipts name their gateway
+    format = models.CharField(_("格式"), max_length=12, choices=Format)
+    bill = models.CharField(_("账单"), max_length=12)  # which of the format's bills, in the channel's own word
+    since = models.DateField(_("起始日"))  # the first channel day that is awaited
+    until = models.DateField(_("终止日"), null=True, blank=True)
+    due_time = models.TimeField(_("应到时间"))  # of the day after the channel day
+    due_on_working_days = models.BooleanField(_("仅工作日"), default=False)
+    grace_hours = models.SmallIntegerField(_("宽限小时"), default=2)  # not there by then: a case
+    cut_off = models.TimeField(_("日切时间"), null=True, blank=True)  # None: the format's own rule
+    is_fetched = models.BooleanField(_("由本系统下载"), default=False)
+
+    class Meta:
+        verbose_name = _("对账约定")
+        verbose_name_plural = _("对账约定")
+
+    def __str__(self) -> str:
+        return self.channel
+
+    def due_at(self, channel_day: date) -> datetime:
+        """When the statement of a channel day ought to be there."""
+        due_on = channel_day + timedelta(days=1)
+        while self.due_on_working_days and not is_working_day(due_on):
+            due_on += timedelta(days=1)
+        return datetime.combine(due_on, self.due_time, clock.SHANGHAI)
+
+
+class Statement(Stateful):
+    """对账单: one file about one channel day of one merchant, kept as received. A corrected file is a new version."""
+
+    TABLE = states.STATEMENT
+
+    agreement = models.ForeignKey(StatementAgreement, models.PROTECT, related_name="statements")
+    merchant_id = models.CharField(_("商户号"), max_length=32)
+    channel_day = models.DateField(_("渠道日"))  # consecutive calendar days, cut by the channel's rule (HOUSE 2.13)
+    version = models.SmallIntegerField(_("版本"), default=1)
+    status = models.CharField(_("状态"), max_length=20, choices=states.STATEMENT.choices, default="awaited")
+    due_at = models.DateTimeField(_("应到时间"))
+    received_at = models.DateTimeField(_("收到时间"), null=True)
+    file_name = models.CharField(max_length=200, blank=True)
+    stored_path = models.CharField(max_length=200, blank=True)  # under FILES_DIR
+    sha256 = models.CharField(max_length=64, blank=True)
+    size_bytes = models.BigIntegerField(default=0)
+    sha1 = models.CharField(max_length=40, blank=True)  # of the text, as the channel states it beside the file
+    is_empty = models.BooleanField(default=False)  # the channel's signed word that nothing moved; the file is that word
+    line_count = models.IntegerField(default=0)
+    totals = models.JSONField(default=dict)
+    verdicts = models.JSONField(default=dict)  # how many lines and receipts fell under each verdict
+    refusal_code = models.CharField(max_length=30, blank=True)
+    refusal_line = models.IntegerField(default=0)
+    refusal_facts = models.JSONField(default=dict)
+    superseded_by = models.ForeignKey("self", models.PROTECT, null=True, related_name="supersedes")
+    next_try_at = models.DateTimeField(null=True)  # when a sweep takes it next
+    tries = models.SmallIntegerField(default=0)
+    trouble = models.CharField(max_length=60, blank=True)  # why it could not be fetched the last time
+
+    class Meta:
+        verbose_name = _("对账单")
+        verbose_name_plural = _("对账单")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agreement", "merchant_id", "channel_day", "version"], name="statement_once"
+            ),
+            models.CheckConstraint(condition=Q(status__in=list(states.STATEMENT.states)), name="statement_status"),
+            models.CheckConstraint(
+                condition=Q(status="awaited") | ~Q(stored_path="", sha256=""), name="statement_has_its_file"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_try_at"], name="statement_to_work", condition=Q(next_try_at__isnull=False)),
+            models.Index(fields=["channel_day"], name="statement_day"),
+            models.Index(fields=["due_at"], name="statement_awaited", condition=Q(status="awaited")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agreement_id} {self.merchant_id} {self.channel_day} v{self.version}"
+
+    @property
+    def channel(self) -> str:
+        """As orders and receipts name it in `gateway`."""
+        return str(self.agreement_id)
+
+
+class StatementEntry(models.Model):
+    """One line as the channel states it. Append-only; whether it agrees is derived and never written (HOUSE 2.8).
+
+    Millions of rows: no foreign key is checked, and the only index is the one that keeps a line from counting twice.
+    """
+
+    pk = models.CompositePrimaryKey("statement_id", "line_no")
+    statement = models.ForeignKey(
+        Statement, models.PROTECT, db_constraint=False, db_index=False, related_name="entries"
+    )
+    line_no = models.IntegerField()
+    kind = models.CharField(max_length=8)  # payment, refund, reversal, other
+    order_no = models.CharField(max_length=64)
+    gateway_trade_no = models.CharField(max_length=64)
+    refund_no = models.CharField(max_length=64)
+    gateway_refund_no = models.CharField(max_length=64)
+    amount_fen = models.BigIntegerField()
+    settled_fen = models.BigIntegerField()
+    fee_millifen = models.BigIntegerField()
+    paid_at = models.DateTimeField()
+    status = models.CharField(max_length=20)
+
+
+class Finding(models.Model):
+    """An exception: a line, or a receipt without one, that does not simply agree. Matched ones leave no row."""
+
+    class Kind(models.TextChoices):
+        LATE = "late", _("晚到的成功")
+        DUPLICATE = "duplicate", _("重复缴费")
+        UNKNOWN = "unknown", _("对方有、我方无")
+        AMOUNT = "amount", _("金额不同")
+        WRONG_PARTY = "wrong_party", _("商户或订单不符")
+        REPEATED = "repeated", _("同一笔列了两次")
+        OTHER_DAY = "other_day", _("记在另一日")
+        MISSING = "missing", _("我方有、对方无")
+        REFUND = "refund", _("退费不符")
+        REVERSAL = "reversal", _("冲正")
+        OTHER = "other", _("其他业务")
+        CORRECTED = "corrected", _("更正件与前一版不同")
+
+    statement = models.ForeignKey(Statement, models.PROTECT, related_name="findings")
+    kind = models.CharField(max_length=12, choices=Kind)
+    line_no = models.IntegerField(null=True)
+    order = models.ForeignKey("payments.PaymentOrder", models.PROTECT, null=True, related_name="+")
+    receipt = models.ForeignKey("payments.Receipt", models.PROTECT, null=True, related_name="+")
+    refund_no = models.CharField(max_length=64, blank=True)
+    amount_fen = models.BigIntegerField()
+    facts = models.JSONField(default=dict)
+    found_at = models.DateTimeField(default=clock.now)
+    resolution = models.CharField(max_length=20, blank=True)  # what became of it; empty: still to be worked
+    resolved_at = models.DateTimeField(null=True)
+    discrepancy = models.ForeignKey("payments.Discrepancy", models.PROTECT, null=True, related_name="findings")
+
+    class Meta:
+        verbose_name = _("对账差异")
+        verbose_name_plural = _("对账差异")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["statement", "line_no", "kind"], name="finding_line_once", condition=Q(line_no__isnull=False)
+            ),
+            models.CheckConstraint(
+                condition=Q(resolution="", resolved_at__isnull=True)
+                | (~Q(resolution="") & Q(resolved_at__isnull=False)),
+                name="finding_resolution",
+            ),
+        ]
+        indexes = [
+            models.Index(F("statement"), F("id"), name="finding_to_work", condition=Q(resolution="")),
+            models.Index(fields=["receipt"], name="finding_receipt", condition=Q(receipt__isnull=False)),
+            models.Index(fields=["order"], name="finding_order", condition=Q(order__isnull=False)),
+        ]

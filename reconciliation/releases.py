@@ -1,0 +1,115 @@
+"""Attempts that hang, freed by what the channels' statements do not say (HOUSE 2.7, PA-4).
+
+Where the gateway can be asked, it is asked first, and its word decides; statements are the backstop. Where nobody can
+be asked (a counter, a terminal), the statements of the channel days D and D+1 are the only evidence there is.
+"""
+
+import logging
+from datetime import date, timedelta
+
+from django.db import connection
+
+from core import clock
+from core.heartbeats import beat
+from core.transitions import advance
+from payments import gateways
+from payments.discrepancies import open_discrepancy
+from payments.models import Discrepancy, Notification, PaymentOrder
+from payments.order_checks import CASE_AFTER, refresh_order
+from payments.orders import GRACE, expire_order
+from payments.receipts import channel_day
+from payments.states import AT_GATEWAY
+from reconciliation.agreements import channel_today
+from reconciliation.models import Finding, Statement
+from reconciliation.statements import in_force
+from reconciliation.states import COMPLETE
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+ACTOR = "system:statement"
+
+
+def clear_stuck_orders() -> int:
+    """Sweep: free the orders of which complete statements hold no line; a case for what two days have not cleared.
+
+    Returns how many orders were freed.
+    """
+    freed = sum(clear_order(order=order) for order in _stuck())
+    _open_cases()
+    _settle_cases()
+    beat("reconciliation.tasks.clear_stuck_orders")
+    return freed
+
+
+def _stuck() -> list[PaymentOrder]:
+    """Unfinished, begun the day before yesterday or earlier by their channel: D and D+1 may both be there."""
+    before = clock.now() - timedelta(days=1)
+    waiting = PaymentOrder.objects.filter(status__in=AT_GATEWAY, created_at__lt=before).order_by("pk")
+    return [order for order in waiting[:BATCH] if days_of(order)[-1] < channel_today()]
+
+
+def days_of(order: PaymentOrder) -> list[date]:
+    """D, D+1, and on as far as the order could still be paid."""
+    first = channel_day(order.gateway, order.started_at or order.created_at)
+    last = max(first + timedelta(days=1), channel_day(order.gateway, order.expires_at + GRACE))
+    return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+
+
+def clear_order(*, order: PaymentOrder, actor: str = ACTOR) -> bool:
+    """Free an order by evidence; False where there is none, or another word was faster."""
+    statements = in_force(order.gateway, order.merchant_id, days := days_of(order))
+    if len(statements) < len(days) or any(row.status not in COMPLETE for row in statements.values()):
+        return False
+    if order.gateway in gateways.all_codes():
+        order = refresh_order(order_no=order.order_no, actor=actor)
+        if order.status not in AT_GATEWAY or order.unreachable_since is None:
+            return False  # its own word decides, now or at the next question
+    if Notification.objects.filter(order_no=order.order_no, next_try_at__isnull=False).exists():
+        return False
+    if Finding.objects.filter(order=order, statement__in=statements.values()).exists():
+        return False
+    ids = [row.pk for row in statements.values()]
+    if _is_named(order.order_no, ids):
+        return False
+    return expire_order(order_id=order.pk, actor=actor, evidence=_evidence(list(statements.values())))
+
+
+def _is_named(order_no: str, statement_ids: list[int]) -> bool:
+    """Whether any line names the order, be it of a kind that we do not know."""
+    sql = """SELECT EXISTS (SELECT FROM reconciliation_statemententry
+                            WHERE statement_id = ANY(%s) AND order_no = %s)"""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [statement_ids, order_no])
+        return bool(cursor.fetchone()[0])
+
+
+def _evidence(statements: list[Statement]) -> dict[str, object]:
+    """What is kept beside the release: which files were looked through, as they were then."""
+    looked = [
+        {
+            "statement": row.pk, "day": row.channel_day, "version": row.version, "sha256": row.sha256,
+            "lines": row.line_count, "received_at": row.received_at,
+        }
+        for row in statements
+    ]  # fmt: skip
+    return {"source": "statement", "statements": looked, "line": None}
+
+
+def _open_cases() -> None:
+    """PA-4: not cleared after two days is a case, opened by itself."""
+    late = PaymentOrder.objects.filter(status__in=AT_GATEWAY, created_at__lt=clock.now() - CASE_AFTER)
+    told = Discrepancy.objects.filter(kind=Discrepancy.Kind.STUCK).values("order")
+    for order in late.exclude(pk__in=told).order_by("pk")[:BATCH]:
+        reason = "no_outcome_after_two_days"
+        open_discrepancy(
+            kind=Discrepancy.Kind.STUCK, key=f"stuck:{order.pk}:{reason}", amount_fen=order.amount_fen, actor=ACTOR,
+            order=order, facts={"reason": reason},
+        )  # fmt: skip
+
+
+def _settle_cases() -> None:
+    """What hung and has been found out since needs nobody any more."""
+    over = Discrepancy.objects.filter(kind=Discrepancy.Kind.STUCK, status="open", key__endswith="_two_days")
+    ids = over.exclude(order__status__in=AT_GATEWAY).order_by("pk").values_list("pk", flat=True)
+    advance(Discrepancy, list(ids[:BATCH]), "settle", actor=ACTOR, evidence={"source": "order"})

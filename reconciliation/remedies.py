@@ -1,0 +1,223 @@
+"""What a rule can do about a finding, it does; the rest becomes a case that holds the full amount (HOUSE 4.4)."""
+
+import logging
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from django.db import transaction
+
+from core import clock
+from core.refusals import Refused
+from core.transitions import advance
+from payments.confirming import Outcome, Payment, confirm_payment
+from payments.discrepancies import open_discrepancy
+from payments.gateways.base import CURRENCY, Result, TradeState
+from payments.models import Discrepancy
+from payments.receipts import Put, allocate, record_receipt
+from reconciliation.models import Finding, Statement, StatementEntry
+from reconciliation.states import COMPLETE
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+BATCH_TIME = timedelta(seconds=45)
+LOOK_AGAIN = timedelta(minutes=10)
+Done = tuple[str, Discrepancy | None]
+"""What became of a finding, and the case that it opened."""
+
+_OUTCOMES = {
+    Outcome.PAID: "confirmed",
+    Outcome.LATE: "confirmed",
+    Outcome.REPEATED: "agrees",
+    Outcome.DUPLICATE: "held",
+    Outcome.MISMATCH: "held",
+}
+
+
+def apply_remedies(*, statement_id: int, actor: str = "system:statement") -> Statement:
+    """Work through the findings of a matched statement; close it when nothing of it is left to be waited for.
+
+    Each finding is a transaction of its own: a run that is cut off, or out of time, goes on where it was.
+    """
+    statement = Statement.objects.select_related("agreement").get(pk=statement_id)
+    if statement.status != "matched":
+        return statement
+    ends_at = clock.now() + BATCH_TIME
+    _settle_what_appeared(statement, actor)
+    last = 0
+    while ids := _unresolved(statement, last):
+        for last in ids:
+            _resolve(last, statement, actor)
+        if clock.now() > ends_at:
+            break
+    if not Finding.objects.filter(statement=statement, resolution="").exists():
+        advance(Statement, [statement.pk], "close", actor=actor, values={"next_try_at": None})
+    else:
+        Statement.objects.filter(pk=statement.pk).update(next_try_at=clock.now() + LOOK_AGAIN)
+    statement.refresh_from_db()
+    return statement
+
+
+def _unresolved(statement: Statement, after: int) -> list[int]:
+    rows = Finding.objects.filter(statement=statement, resolution="", pk__gt=after).order_by("pk")
+    return list(rows.values_list("pk", flat=True)[:BATCH])
+
+
+def _resolve(finding_id: int, statement: Statement, actor: str) -> None:
+    """One finding; one that cannot be worked must not stop the others (W7)."""
+    try:
+        with transaction.atomic():
+            finding = Finding.objects.select_for_update().get(pk=finding_id)
+            if finding.resolution:
+                return
+            done = _REMEDIES[finding.kind](finding, statement, actor)
+            if done is not None:
+                Finding.objects.filter(pk=finding.pk).update(
+                    resolution=done[0], discrepancy=done[1], resolved_at=clock.now()
+                )
+    except Exception:
+        log.exception("finding %s could not be worked", finding_id)
+
+
+# --- money that a line says came ---------------------------------------------------------------------------------
+
+
+def _confirm(finding: Finding, statement: Statement, actor: str) -> Done | None:
+    """The one door for money decides: paid, late and re-attached where it is free, a duplicate, or not fitting."""
+    if finding.receipt_id is not None:
+        return _case(finding, statement, actor)
+    entry = _entry(finding)
+    result = Result(
+        TradeState.PAID, entry.order_no, statement.merchant_id, entry.amount_fen, CURRENCY, _trade_no(entry),
+        entry.paid_at, {"statement": statement.pk, "line": entry.line_no, "sha256": statement.sha256},
+    )  # fmt: skip
+    try:
+        outcome = confirm_payment(order_no=entry.order_no, payment=Payment(result, statement.channel, "statement"))
+    except Refused:
+        return _hold(finding, statement, actor)
+    opened = (f"duplicate:{statement.channel}:{_trade_no(entry)}", _mismatch_key(statement, entry))
+    return _OUTCOMES[outcome], Discrepancy.objects.filter(key__in=opened).first()
+
+
+def _mismatch_key(statement: Statement, entry: StatementEntry) -> str:
+    return f"mismatch:{statement.channel}:{_trade_no(entry)}:statement"
+
+
+def _hold(finding: Finding, statement: Statement, actor: str) -> Done | None:
+    """Money that has no order of ours is a receipt, held in full by a case (B8)."""
+    if finding.receipt_id is not None:
+        return _case(finding, statement, actor)
+    entry = _entry(finding)
+    if entry.amount_fen <= 0:
+        return _case(finding, statement, actor)
+    receipt_id = record_receipt(
+        gateway=statement.channel, merchant_id=statement.merchant_id, gateway_trade_no=_trade_no(entry), order_id=None,
+        amount_fen=entry.amount_fen, paid_at=entry.paid_at, source="statement",
+    )  # fmt: skip
+    if receipt_id is None:
+        return "agrees", None  # a notice or a query was faster than this line
+    is_wrong = finding.kind == Finding.Kind.WRONG_PARTY
+    found = open_discrepancy(
+        kind=Discrepancy.Kind.WRONG_PARTY if is_wrong else Discrepancy.Kind.UNKNOWN_ORDER,
+        key=f"statement-money:{statement.channel}:{_trade_no(entry)}", amount_fen=entry.amount_fen, actor=actor,
+        order=finding.order, receipt_id=receipt_id, facts=_facts(finding, statement),
+    )  # fmt: skip
+    allocate(receipt_id, [Put("discrepancy", found.pk, entry.amount_fen)])
+    return "held", found
+
+
+def _entry(finding: Finding) -> StatementEntry:
+    return StatementEntry.objects.get(statement_id=finding.statement_id, line_no=finding.line_no or 0)
+
+
+def _trade_no(entry: StatementEntry) -> str:
+    """The channel's number of the trade; a line without one is named by its place."""
+    return entry.gateway_trade_no or f"line:{entry.statement_id}:{entry.line_no}"
+
+
+# --- what people decide ------------------------------------------------------------------------------------------
+
+_CASES = {
+    Finding.Kind.AMOUNT: Discrepancy.Kind.AMOUNT,
+    Finding.Kind.WRONG_PARTY: Discrepancy.Kind.WRONG_PARTY,
+    Finding.Kind.MISSING: Discrepancy.Kind.MISSING,
+    Finding.Kind.REVERSAL: Discrepancy.Kind.REVERSED,
+    Finding.Kind.REFUND: Discrepancy.Kind.REFUND,
+}
+
+
+def _case(finding: Finding, statement: Statement, actor: str) -> Done | None:
+    kind = _CASES.get(Finding.Kind(finding.kind), Discrepancy.Kind.STATEMENT)
+    found = open_discrepancy(
+        kind=kind, key=_key(finding, statement), amount_fen=finding.amount_fen, actor=actor, order=finding.order,
+        receipt_id=finding.receipt_id, facts=_facts(finding, statement),
+    )  # fmt: skip
+    return "case", found
+
+
+def _key(finding: Finding, statement: Statement) -> str:
+    """The same matter keeps its case through every version of a file."""
+    if finding.kind == Finding.Kind.MISSING:
+        return f"missing:{finding.receipt_id}"
+    if finding.line_no is None or finding.kind == Finding.Kind.CORRECTED:
+        return f"finding:{finding.pk}"
+    entry = _entry(finding)
+    number = entry.gateway_refund_no or entry.refund_no or _trade_no(entry)
+    return f"{finding.kind}:{statement.channel}:{number}:{entry.amount_fen}"[:120]
+
+
+def _facts(finding: Finding, statement: Statement) -> dict[str, object]:
+    return {
+        "finding": finding.kind, "statement": statement.pk, "line": finding.line_no, "channel": statement.channel,
+        "day": statement.channel_day.isoformat(), "version": statement.version, **finding.facts,
+    }  # fmt: skip
+
+
+def _missing(finding: Finding, statement: Statement, actor: str) -> Done | None:
+    """A receipt without a line may appear a day later, for cut-offs differ. After that: a case, nothing undone (B9)."""
+    if _is_listed(finding.receipt_id):
+        return "appeared", None
+    if statement.superseded_by_id is None and not is_complete(statement, statement.channel_day + timedelta(days=1)):
+        return None
+    return _case(finding, statement, actor)
+
+
+def _is_listed(receipt_id: int | None) -> bool:
+    """Whether the statement of another day holds the receipt's line."""
+    listed = Finding.objects.filter(kind=Finding.Kind.OTHER_DAY, receipt=receipt_id, statement__superseded_by=None)
+    return listed.exists()
+
+
+def is_complete(like: Statement, day: date) -> bool:
+    """Whether the statement of another day of the same merchant has been matched."""
+    return Statement.objects.filter(
+        agreement=like.agreement_id, merchant_id=like.merchant_id, channel_day=day, status__in=COMPLETE,
+        superseded_by=None,
+    ).exists()  # fmt: skip
+
+
+def _settle_what_appeared(statement: Statement, actor: str) -> None:
+    """Cases about receipts that no line named are over once this statement names them."""
+    listed = Finding.objects.filter(statement=statement, kind=Finding.Kind.OTHER_DAY).values("receipt")
+    still = Finding.objects.filter(statement=statement, kind=Finding.Kind.MISSING).values("receipt")
+    cases = Discrepancy.objects.filter(kind=Discrepancy.Kind.MISSING, status="open")
+    over = set(cases.filter(receipt__in=listed).values_list("pk", flat=True))
+    of_before = cases.filter(findings__statement__superseded_by=statement).exclude(receipt__in=still)
+    over |= set(of_before.values_list("pk", flat=True))
+    advance(Discrepancy, sorted(over), "settle", actor=actor, evidence={"statement": statement.pk})
+
+
+_REMEDIES: dict[str, Callable[[Finding, Statement, str], Done | None]] = {
+    Finding.Kind.LATE: _confirm,
+    Finding.Kind.DUPLICATE: _confirm,
+    Finding.Kind.AMOUNT: _confirm,
+    Finding.Kind.UNKNOWN: _hold,
+    Finding.Kind.WRONG_PARTY: _hold,
+    Finding.Kind.MISSING: _missing,
+    Finding.Kind.REPEATED: _case,
+    Finding.Kind.REVERSAL: _case,
+    Finding.Kind.REFUND: _case,
+    Finding.Kind.OTHER: _case,
+    Finding.Kind.CORRECTED: _case,
+    Finding.Kind.OTHER_DAY: lambda finding, statement, actor: ("agrees", None),
+}
