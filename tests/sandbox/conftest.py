@@ -75,13 +75,13 @@ def merchant() -> Iterator[Merchant]:
 def new_wechat(merchant, tmp_path_factory):
     """Makes SDK clients, pointed at a sandbox, with the certificate that stands in its exchange."""
 
-    def make(at):
+    def make(at, mchid=MCHID):
         home = tmp_path_factory.mktemp("certificates")
         for path in (at.home / "exchange").glob("wechat_platform_*.crt.pem"):
             (home / path.name).write_text(path.read_text())
         made = WeChatPay(
             wechatpay_type=WeChatPayType.NATIVE,
-            mchid=MCHID,
+            mchid=mchid,
             private_key=at.wechat_key,
             cert_serial_no="444F4864EA9B34415D0A0A0A0A0A0A0A0A0A0A0A",
             apiv3_key=APIV3_KEY,

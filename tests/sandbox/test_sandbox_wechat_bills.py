@@ -187,6 +187,15 @@ def test_link_dies_and_is_the_askers_alone(sandbox, wechat, day):
     assert signed_get(sandbox, target.replace("token=", "token=9")).status_code == 400
 
 
+def test_each_merchant_has_a_bill_of_his_own_and_no_others(sandbox, wechat, new_wechat, day):
+    """B6."""
+    other = new_wechat(sandbox, mchid="1900000002")
+    mine, his = paid_on(sandbox, wechat, day), paid_on(sandbox, other, day)
+    assert (orders(bill(wechat, day)[0]), orders(bill(other, day)[0])) == ([mine], [his])
+    code, message = wechat.download_bill(json.loads(other.trade_bill(str(day))[1])["download_url"])
+    assert (code, json.loads(message)["code"]) == (403, "NO_AUTH")
+
+
 def test_faults_strike_the_asking_and_the_fetching_by_the_day(sandbox, wechat, day):
     paid_on(sandbox, wechat, day)
     sandbox.rule(gateway="wechat", point="bill", fault="creating", order_no=str(day), times=1)
