@@ -128,3 +128,10 @@ _days_gone_by = itertools.count(2)
 def day(sandbox):
     """A day gone by that no other test pays on, so that its statement is this test's alone."""
     return datetime.now(CHINA).date() - timedelta(days=next(_days_gone_by))
+
+
+@pytest.fixture
+def two_days(sandbox):
+    """Such a day and the next one."""
+    today, newer, older = datetime.now(CHINA).date(), next(_days_gone_by), next(_days_gone_by)
+    return today - timedelta(days=older), today - timedelta(days=newer)
