@@ -289,6 +289,8 @@ def cancel(trade: Trade, content: dict[str, object], struck: Faults) -> dict[str
     """Undo an unknown outcome: what is unpaid is closed, what is paid goes back to the buyer whole."""
     moment = clock.now()
     with writes.alone():
+        if any(payment.refunded_fen() for payment in trade.payments.all()):  # or a part would go back twice
+            raise business("ACQ.TRADE_STATUS_ERROR", "交易状态不合法")
         paid = Payment.objects.filter(trade=trade, returned_at=None).update(returned_at=moment)
         Trade.objects.filter(id=trade.id, closed_at=None).update(closed_at=moment)
     return {**_names(trade, trade.first_payment()), "retry_flag": "N", "action": "refund" if paid else "close"}

@@ -22,7 +22,7 @@ def as_json(refund: Refund) -> dict[str, object]:
 def all_refunds(request: HttpRequest) -> HttpResponse:
     """GET: the newest, ?order_no= or refund_no=. POST ends one now: refund_no, gateway, status, ended_at."""
     if request.method == "POST":
-        return JsonResponse(as_json(_end(body_of(request))))
+        return JsonResponse(as_json(end_by_hand(body_of(request))))
     chosen = Refund.objects.select_related("payment__trade").order_by("-id")
     if request.GET.get("refund_no"):
         chosen = chosen.filter(refund_no=request.GET["refund_no"])
@@ -31,7 +31,8 @@ def all_refunds(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"refunds": [as_json(refund) for refund in chosen[:200]]})
 
 
-def _end(values: dict[str, object]) -> Refund:
+def end_by_hand(values: dict[str, object]) -> Refund:
+    """Raises ValueError for an end that there is not, or a refund that nobody asked for."""
     status = str(values.get("status") or Refund.SUCCESS)
     if status not in Refund.ENDS:
         raise ValueError(f"a refund ends as one of: {', '.join(Refund.ENDS)}")

@@ -36,6 +36,16 @@ def _as_json(difference: Difference) -> dict[str, object]:
     return model_to_dict(difference) | {"id": difference.id}
 
 
+def plant_as_told(given: dict[str, object]) -> Difference:
+    """Raises ValueError for what could never strike."""
+    values = {name: value for name, value in given.items() if name in FIELDS}
+    if not (values.get("gateway") and values.get("day")):
+        values = _aim(given) | values
+    values["day"] = date.fromisoformat(str(values["day"]))
+    values["params"] = {name: value for name, value in given.items() if name not in FIELDS}
+    return planted.plant(values)
+
+
 @tester_only
 def planted_differences(request: HttpRequest) -> HttpResponse:
     """GET lists, POST plants, DELETE takes out all or those of ?gateway=, day=, order_no=."""
@@ -44,13 +54,7 @@ def planted_differences(request: HttpRequest) -> HttpResponse:
         gateway, order_no = request.GET.get("gateway", ""), request.GET.get("order_no", "")
         return JsonResponse({"removed": planted.remove(gateway, day, order_no)})
     if request.method == "POST":
-        given = body_of(request)
-        values = {name: value for name, value in given.items() if name in FIELDS}
-        if not (values.get("gateway") and values.get("day")):
-            values = _aim(given) | values
-        values["day"] = date.fromisoformat(str(values["day"]))
-        values["params"] = {name: value for name, value in given.items() if name not in FIELDS}
-        return JsonResponse(_as_json(planted.plant(values)), status=201)
+        return JsonResponse(_as_json(plant_as_told(body_of(request))), status=201)
     chosen = Difference.objects.filter(day=day) if day else Difference.objects.all()
     shown = StatementFile.objects.filter(day=day) if day else StatementFile.objects.all()
     names = ("id", "gateway", "merchant", "day", "kind", "name", "told_hash", "first_asked_at")

@@ -48,7 +48,7 @@ def _head(sheet: Sheet, title: str, table: str) -> list[str]:
         f"#支付宝{title}查询",
         f"#账号：[{account_no(sheet.merchant)}]",
         f"#起始日期：[{sheet.day:%Y年%m月%d日} 00:00:00]   终止日期：[{ends:%Y年%m月%d日} 00:00:00]",
-        "#" + "-" * 41 + f"{title[:2]}{title[2:]}列表" + "-" * 40,
+        "#" + "-" * 41 + f"{title}列表" + "-" * 40,
         table,
     ]
 

@@ -75,13 +75,13 @@ def merchant() -> Iterator[Merchant]:
 def new_wechat(merchant, tmp_path_factory):
     """Makes SDK clients, pointed at a sandbox, with the certificate that stands in its exchange."""
 
-    def make(at):
+    def make(at, mchid=MCHID):
         home = tmp_path_factory.mktemp("certificates")
         for path in (at.home / "exchange").glob("wechat_platform_*.crt.pem"):
             (home / path.name).write_text(path.read_text())
         made = WeChatPay(
             wechatpay_type=WeChatPayType.NATIVE,
-            mchid=MCHID,
+            mchid=mchid,
             private_key=at.wechat_key,
             cert_serial_no="444F4864EA9B34415D0A0A0A0A0A0A0A0A0A0A0A",
             apiv3_key=APIV3_KEY,
@@ -128,3 +128,10 @@ _days_gone_by = itertools.count(2)
 def day(sandbox):
     """A day gone by that no other test pays on, so that its statement is this test's alone."""
     return datetime.now(CHINA).date() - timedelta(days=next(_days_gone_by))
+
+
+@pytest.fixture
+def two_days(sandbox):
+    """Such a day and the next one."""
+    today, newer, older = datetime.now(CHINA).date(), next(_days_gone_by), next(_days_gone_by)
+    return today - timedelta(days=older), today - timedelta(days=newer)

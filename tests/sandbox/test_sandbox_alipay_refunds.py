@@ -133,3 +133,15 @@ def test_system_error_may_hide_a_refund_that_was_done(sandbox, alipay, order_no)
 def test_too_many_refunds_are_limited_in_the_vendors_words(sandbox, alipay, order_no):
     sandbox.rule(point="refund", fault="too_many", order_no=order_no, times=1)
     assert refund(alipay, order_no, new_no(), "1.00")["sub_code"] == "isv.app-call-limited"
+
+
+def test_refund_is_asked_for_by_alipays_number_too_and_forbids_the_cancel(sandbox, alipay, order_no):
+    number = alipay.api_alipay_trade_query(out_trade_no=order_no)["trade_no"]
+    request_no = new_no()
+    sandbox.rule(point="refund", fault="balance_short", order_no=order_no, times=1)
+    for expected in ("ACQ.SELLER_BALANCE_NOT_ENOUGH", None):
+        answer = alipay.api_alipay_trade_refund("1.00", trade_no=number, out_request_no=request_no)
+        assert answer.get("sub_code") == expected
+    found = alipay.api_alipay_trade_fastpay_refund_query(request_no, trade_no=number)
+    assert (found["out_trade_no"], found["refund_amount"]) == (order_no, "1.00")
+    assert alipay.api_alipay_trade_cancel(out_trade_no=order_no)["sub_code"] == "ACQ.TRADE_STATUS_ERROR"

@@ -119,8 +119,8 @@ def test_refund_stands_on_the_day_of_its_success_and_only_then(sandbox, wechat, 
     assert [row["退款金额"] for row in read(bill(wechat, day, "REFUND")[0])[0]] == ["2.00"]
 
 
-def test_days_are_cut_at_midnight_in_beijing(sandbox, wechat, day):
-    before, after = day - timedelta(days=60), day - timedelta(days=59)
+def test_days_are_cut_at_midnight_in_beijing(sandbox, wechat, two_days):
+    before, after = two_days
     last = paid_on(sandbox, wechat, before, at="23:59:59")
     first = paid_on(sandbox, wechat, after, at="00:00:00")
     assert orders(bill(wechat, before)[0]) == [last]
@@ -187,6 +187,15 @@ def test_link_dies_and_is_the_askers_alone(sandbox, wechat, day):
     assert signed_get(sandbox, target.replace("token=", "token=9")).status_code == 400
 
 
+def test_each_merchant_has_a_bill_of_his_own_and_no_others(sandbox, wechat, new_wechat, day):
+    """B6."""
+    other = new_wechat(sandbox, mchid="1900000002")
+    mine, his = paid_on(sandbox, wechat, day), paid_on(sandbox, other, day)
+    assert (orders(bill(wechat, day)[0]), orders(bill(other, day)[0])) == ([mine], [his])
+    code, message = wechat.download_bill(json.loads(other.trade_bill(str(day))[1])["download_url"])
+    assert (code, json.loads(message)["code"]) == (403, "NO_AUTH")
+
+
 def test_faults_strike_the_asking_and_the_fetching_by_the_day(sandbox, wechat, day):
     paid_on(sandbox, wechat, day)
     sandbox.rule(gateway="wechat", point="bill", fault="creating", order_no=str(day), times=1)
@@ -225,8 +234,8 @@ def test_refund_line_is_meant_by_its_own_number(sandbox, wechat, day):
     assert [row["交易状态"] for row in read(bill(wechat, day)[0])[0]] == ["SUCCESS"]
 
 
-def test_line_moves_to_the_next_day_for_another_cut_off(sandbox, wechat, day):
-    before, after = day - timedelta(days=60), day - timedelta(days=59)
+def test_line_moves_to_the_next_day_for_another_cut_off(sandbox, wechat, two_days):
+    before, after = two_days
     late = paid_on(sandbox, wechat, before, at="23:59:58")
     stays = paid_on(sandbox, wechat, before)
     plant(sandbox, "next_day", order_no=late)
