@@ -55,17 +55,19 @@ class _Rows(io.RawIOBase):
         words: dict[str, str] = {}
         start = f"{statement_id}\t"
         source = iter(lines)
+        seen, at = None, ""
         while some := list(islice(source, LINES_AT_ONCE)):
             self.count += len(some)
-            text = "".join(
-                [
-                    f"{start}{line}\t{kind}\t{order_no}\t{trade_no}\t{refund_no}\t{gateway_refund_no}\t{amount}\t"
-                    f"{settled}\t{fee}\t{paid_at}\t{words.get(status) or _word(words, status)}\n"
-                    for line, kind, order_no, trade_no, refund_no, gateway_refund_no, amount, settled, fee, paid_at,
-                    status, _ in some
-                ]
-            )  # fmt: skip
-            # numbers are printable ASCII; words were cleaned: a backslash can only stand in a number
+            rows = []
+            for line, kind, order_no, trade_no, refund_no, back_no, amount, settled, fee, paid_at, word, _ in some:
+                if paid_at is not seen:  # many lines are of the same second, and then of the same object
+                    seen, at = paid_at, str(paid_at)
+                rows.append(
+                    f"{start}{line}\t{kind}\t{order_no}\t{trade_no}\t{refund_no}\t{back_no}\t{amount}\t"
+                    f"{settled}\t{fee}\t{at}\t{words.get(word) or _word(words, word)}\n"
+                )
+            text = "".join(rows)
+            # numbers are printable ASCII; words were cleaned: a backslash can only stand in one of these
             yield (text.replace("\\", "\\\\") if "\\" in text else text).encode()
 
 

@@ -53,20 +53,19 @@ SELECT e.*, r.id AS receipt_id, o.id AS known_order_id, r.order_id AS receipt_or
     o.status AS order_status, o.amount_fen AS order_fen,
     o.gateway = {channel} AND o.merchant_id = {merchant} AS is_orders_channel,
     back.line_no AS reversal_line,
-    row_number() OVER (PARTITION BY e.kind, CASE WHEN r.id IS NULL THEN o.id END ORDER BY e.line_no) AS turn
+    row_number() OVER (
+        PARTITION BY e.kind, CASE WHEN r.id IS NULL AND back.line_no IS NULL THEN o.id END ORDER BY e.line_no) AS turn
 FROM day_odd e
 LEFT JOIN day_repeated p ON p.line_no = e.line_no
 LEFT JOIN payments_receipt r ON r.gateway = {channel} AND r.gateway_trade_no = e.gateway_trade_no
 LEFT JOIN payments_paymentorder o ON o.order_no = e.order_no
-LEFT JOIN LATERAL (
-    SELECT b.line_no FROM day_reversals b
-    WHERE e.kind = 'payment' AND b.gateway_trade_no = e.gateway_trade_no AND b.amount_fen = e.amount_fen LIMIT 1
-) AS back ON true
+LEFT JOIN day_reversals back
+    ON e.kind = 'payment' AND back.gateway_trade_no = e.gateway_trade_no AND back.amount_fen = e.amount_fen
 WHERE p.line_no IS NULL"""
 
 _REVERSALS = """
 CREATE TEMPORARY TABLE day_reversals ON COMMIT DROP AS
-SELECT line_no, gateway_trade_no, amount_fen FROM day_odd WHERE kind = 'reversal'"""
+SELECT min(line_no) AS line_no, gateway_trade_no, amount_fen FROM day_odd WHERE kind = 'reversal' GROUP BY 2, 3"""
 
 # The verdicts on payments, first that fits. An order's second new trade is a duplicate of its first.
 _VERDICT = """
@@ -116,11 +115,12 @@ _WRITE_REVERSALS = (
     _WRITE
     + """
 SELECT {statement}, 'reversal', line_no, coalesce(known_order_id, receipt_order_id), receipt_id, refund_no, amount_fen,
-    jsonb_strip_nulls(jsonb_build_object('reverses', paid.line_no_of)), {at},
-    CASE WHEN receipt_id IS NULL AND paid.line_no_of IS NOT NULL THEN 'cancelled_out' ELSE '' END,
-    CASE WHEN receipt_id IS NULL AND paid.line_no_of IS NOT NULL THEN {at}::timestamptz END
-FROM day_judged j LEFT JOIN LATERAL (
-    SELECT min(f.line_no) AS line_no_of FROM day_judged f WHERE f.reversal_line = j.line_no) AS paid ON true
+    jsonb_strip_nulls(jsonb_build_object('reverses', paid)), {at},
+    CASE WHEN receipt_id IS NULL AND paid IS NOT NULL THEN 'cancelled_out' ELSE '' END,
+    CASE WHEN receipt_id IS NULL AND paid IS NOT NULL THEN {at}::timestamptz END
+FROM day_judged j LEFT JOIN (
+    SELECT reversal_line AS of_line, min(line_no) AS paid FROM day_judged
+    WHERE reversal_line IS NOT NULL AND receipt_id IS NULL GROUP BY 1) AS cancelled ON of_line = j.line_no
 WHERE kind = 'reversal' ORDER BY line_no"""
 )
 
@@ -151,10 +151,12 @@ _STEPS = (
     _PAIR,
     "ANALYZE day_differing",
     _REPEATED,
+    "ANALYZE day_repeated",
     _ODD,
     _REVERSALS,
     "ANALYZE day_odd, day_reversals",
     _JUDGED,
+    "ANALYZE day_judged",
     _WRITE_PAYMENTS,
     _WRITE_REPEATED,
     _WRITE_REVERSALS,
