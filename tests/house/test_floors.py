@@ -48,6 +48,7 @@ PURE = (
     "payments.estimate",
     "payments.gateways.wechat_pay.wire",
     "payments.gateways.alipay.wire",
+    "payments.gateways.unionpay.wire",
     "registration.feed_format",
     "core.identity",
     "core.money",
