@@ -1,4 +1,4 @@
-"""Every door of the sandbox. What later issues bring (refunds, statements, UnionPay, bank, terminal, agency) gets a
+"""Every door of the sandbox. What later issues bring (refunds, statements, bank, terminal, agency) gets a
 package beside ``wechat`` and a prefix here.
 """
 
@@ -13,6 +13,8 @@ from sandbox.carriers import realname, sms, voice
 from sandbox.control import panel
 from sandbox.control import views as control
 from sandbox.phone import views as phone
+from sandbox.unionpay import api as unionpay
+from sandbox.unionpay import pages as unionpay_pages
 from sandbox.wallet import views as wallet
 from sandbox.wechat import api as wechat
 from sandbox.wechat import pages as wechat_pages
@@ -35,6 +37,11 @@ wechat_doors = [
 alipay_doors = [
     path("gateway.do", alipay.gateway),
     path("cashier/<str:token>", alipay_pages.cashier_page),
+]
+unionpay_doors = [
+    path("gateway/api/frontTransReq.do", require_POST(unionpay.front)),
+    path("gateway/api/queryTrans.do", require_POST(unionpay.query)),
+    path("cashier/<str:token>", unionpay_pages.cashier_page),
 ]
 phone_doors = [
     path("", phone.home),
@@ -60,6 +67,7 @@ urlpatterns = [
     path("livez", alive),
     path("wechat/", include(wechat_doors)),
     path("alipay/", include(alipay_doors)),
+    path("unionpay/", include(unionpay_doors)),
     path("cashier/<str:token>", cashier.act),
     path("phone", include(phone_doors)),
     path("sms/messages", sms.messages),

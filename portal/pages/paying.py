@@ -133,7 +133,8 @@ def turn_of(order: PaymentOrder) -> tuple[int, int]:
 @resident_required
 def method(request: HttpRequest, order_no: str) -> HttpResponse:
     """R17: the wallets that can open on this device; a guide where none can."""
-    order = order_of(payer_of(request), order_no)
+    payer = payer_of(request)
+    order = order_of(payer, order_no)
     if order.status != "created" or order.expires_at <= clock.now():
         return redirect("pages:order", order_no)
     found = devices.offers(request, order.payee.merchants)
@@ -150,7 +151,7 @@ def method(request: HttpRequest, order_no: str) -> HttpResponse:
         "order": order,
         "summary": summary_of(order),
         "offers": found,
-        "usual": devices.usual_gateway(order.payer, found),
+        "usual": devices.usual_gateway(payer, found),
         "error": error,
         "turn": turn,
         "turns": turns,

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
@@ -16,6 +17,10 @@ MERCHANT = "898371000000001"
 CERT_ID = "68759663125"
 SIGNER = "中国银联股份有限公司"
 ANSWER_NAMES = ("accessType", "encoding", "merId", "orderId", "txnTime", "txnSubType")
+
+PADDING = padding.PKCS1v15()
+NOT_SIGNED = (InvalidSignature, KeyError, ValueError)
+"""What `verify`, or the certificates above it, raise for a message of somebody else."""
 
 
 def beijing(moment: datetime) -> str:
@@ -68,9 +73,18 @@ def chain(keys, *, signer: str = SIGNER, ends_at: datetime | None = None) -> Cha
 
 def signature(key: rsa.RSAPrivateKey, fields: dict[str, str]) -> str:
     """As the vendor describes it, written down here once more."""
+    return base64.b64encode(key.sign(_digest(fields), PADDING, hashes.SHA256())).decode()
+
+
+def verify(key: rsa.RSAPublicKey, fields: dict[str, str]) -> None:
+    """Raises one of NOT_SIGNED."""
+    rest = {name: value for name, value in fields.items() if name != "signature"}
+    key.verify(base64.b64decode(fields["signature"]), _digest(rest), PADDING, hashes.SHA256())
+
+
+def _digest(fields: dict[str, str]) -> bytes:
     text = "&".join(f"{name}={value}" for name, value in sorted(fields.items()))
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return base64.b64encode(key.sign(digest.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
+    return hashlib.sha256(text.encode()).hexdigest().encode()
 
 
 def signed(by: Issuer, fields: dict[str, str], **after: str) -> dict[str, str]:
