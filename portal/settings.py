@@ -157,7 +157,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
         "connect-src": [SELF],
-        "form-action": [SELF],  # a cashier is reached by a link, never by a form that redirects (SCREENS 2.6)
+        "form-action": [SELF],  # the page with a form to a cashier adds its origins (SCREENS 2.6)
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
         "manifest-src": [SELF],

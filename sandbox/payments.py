@@ -7,6 +7,12 @@ from datetime import datetime, timedelta
 from sandbox import clock, courier, dials, events, faults, writes
 from sandbox.models import Notice, Payment, PlannedPayment, Trade
 
+PAYERS = {
+    "wechat": "oDemoBuyer0000000000000000001",
+    "alipay": "2088000000009001",
+    "unionpay": "6216***********0018",
+}
+
 
 class CannotPay(Exception):
     """Why the cashier refuses: paid, closed, expired."""
@@ -17,16 +23,18 @@ class CannotPay(Exception):
 
 
 def new_transaction_no(gateway: str, moment: datetime) -> str:
-    """28 digits in the vendor's manner."""
+    """28 digits in the vendor's manner; UnionPay's have 21."""
     digits = f"{secrets.randbelow(10**12):012d}"
     if gateway == "wechat":
         return f"420000{secrets.randbelow(100):02d}{moment:%Y%m%d}{digits}"
+    if gateway == "unionpay":
+        return f"95{moment:%y%m%d%H%M%S}{secrets.randbelow(10**7):07d}"
     return f"{moment:%Y%m%d}22001{digits}{secrets.randbelow(1000):03d}"
 
 
 def payer_of(trade: Trade) -> str:
     """The demo buyer, as the gateway names him to this merchant."""
-    return "oDemoBuyer0000000000000000001" if trade.gateway == "wechat" else "2088000000009001"
+    return PAYERS[trade.gateway]
 
 
 def pay(

@@ -1,5 +1,5 @@
-"""Every door of the sandbox. What later issues bring (UnionPay, bank, terminal, agency) gets a package beside
-``wechat`` and a prefix here.
+"""Every door of the sandbox. What later issues bring (bank, terminal, agency) gets a package beside ``wechat`` and
+a prefix here.
 """
 
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +14,8 @@ from sandbox.carriers import realname, sms, voice
 from sandbox.control import money, panel, statements
 from sandbox.control import views as control
 from sandbox.phone import views as phone
+from sandbox.unionpay import api as unionpay
+from sandbox.unionpay import pages as unionpay_pages
 from sandbox.wallet import views as wallet
 from sandbox.wechat import api as wechat
 from sandbox.wechat import bills as wechat_bills
@@ -44,6 +46,11 @@ alipay_doors = [
     path("cashier/<str:token>", alipay_pages.cashier_page),
     path("downloadBillFile.resource", require_GET(alipay_bills.download)),
 ]
+unionpay_doors = [
+    path("gateway/api/frontTransReq.do", require_POST(unionpay.front)),
+    path("gateway/api/queryTrans.do", require_POST(unionpay.query)),
+    path("cashier/<str:token>", unionpay_pages.cashier_page),
+]
 phone_doors = [
     path("", phone.home),
     path("/scan", phone.scan),
@@ -71,6 +78,7 @@ urlpatterns = [
     path("livez", alive),
     path("wechat/", include(wechat_doors)),
     path("alipay/", include(alipay_doors)),
+    path("unionpay/", include(unionpay_doors)),
     path("cashier/<str:token>", cashier.act),
     path("phone", include(phone_doors)),
     path("sms/messages", sms.messages),

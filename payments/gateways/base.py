@@ -246,6 +246,9 @@ class Gateway(Protocol):
     code: str
     label: "StrPromise"
     methods: tuple[Method, ...]
+    can_close: bool
+    """Whether an order can be ended before its expiry. Where not, `close` only asks, and nothing but the expiry frees
+    an order: its payer is told so before he chooses."""
 
     @property
     def cashier_hosts(self) -> tuple[str, ...]:
@@ -261,7 +264,8 @@ class Gateway(Protocol):
         """What became of the order. Raises GatewayUnreachable, or GatewayRefused where we may not ask."""
 
     def close(self, order: OrderRef) -> Result:
-        """Ask to close, then query, and return what the query says: a closing that was accepted proves nothing.
+        """Ask to close where that can be asked, then query, and return what the query says: a closing that was accepted
+        proves nothing.
 
         Raises TooEarlyToClose, GatewayUnreachable, GatewayRefused.
         """

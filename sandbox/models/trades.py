@@ -8,15 +8,15 @@ from django.db import models
 class Trade(models.Model):
     """One merchant order at one gateway. Its state is derived, so it cannot contradict its payments."""
 
-    gateway = models.CharField(max_length=10)  # wechat, alipay
-    product = models.CharField(max_length=32)  # NATIVE, MWEB, JSAPI, FAST_INSTANT_TRADE_PAY, QUICK_WAP_WAY
+    gateway = models.CharField(max_length=10)  # wechat, alipay, unionpay
+    product = models.CharField(max_length=32)  # NATIVE, MWEB, JSAPI, FAST_INSTANT_TRADE_PAY, QUICK_WAP_WAY, B2C_PC, …
     merchant = models.CharField(max_length=32)  # mchid or app_id
     appid = models.CharField(max_length=32, blank=True)
     order_no = models.CharField(max_length=64, db_index=True)
     amount_fen = models.BigIntegerField()
     currency = models.CharField(max_length=3, default="CNY")
     description = models.CharField(max_length=256)
-    attach = models.CharField(max_length=512, blank=True)
+    attach = models.CharField(max_length=512, blank=True)  # UnionPay: the merchant's txnTime
     notify_url = models.CharField(max_length=256, blank=True)
     return_url = models.CharField(max_length=512, blank=True)
     quit_url = models.CharField(max_length=512, blank=True)

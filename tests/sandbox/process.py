@@ -53,6 +53,7 @@ class Sandbox:
     port: int
     wechat_key: str = ""
     alipay_key: str = ""
+    unionpay_key: str = ""
     process: subprocess.Popen | None = None
     environment: dict[str, str] = field(default_factory=dict)
     client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
@@ -71,6 +72,8 @@ class Sandbox:
         (self.home / "exchange" / "wechat_merchant.pub.pem").write_text(public)
         self.alipay_key, public = new_key()
         (self.home / "exchange" / "alipay_app.pub.pem").write_text(public)
+        self.unionpay_key, public = new_key()
+        (self.home / "exchange" / "unionpay_merchant.pub.pem").write_text(public)
         self.environment = os.environ | {
             "SANDBOX_KEYS": str(self.home / "keys"),
             "SANDBOX_EXCHANGE": str(self.home / "exchange"),

@@ -101,7 +101,7 @@ def test_statement_days_are_those_of_the_moved_calendar(own_sandbox, new_wechat)
 def test_private_keys_are_the_owners_alone_and_stay(own_sandbox):
     keys = own_sandbox.home / "keys"
     made = sorted(path for path in keys.iterdir() if path.name.endswith(".key.pem"))
-    assert len(made) == 3
+    assert len(made) == 6
     assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o600}
     exchange = own_sandbox.home / "exchange"
     assert not [path for path in exchange.iterdir() if "PRIVATE" in path.read_text()]

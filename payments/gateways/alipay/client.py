@@ -76,6 +76,7 @@ class Alipay:
     code = "alipay"
     label = gettext_lazy("支付宝")
     methods: tuple[Method, ...] = (Method.PAGE, Method.WAP)
+    can_close = True
 
     def __init__(self, config: Config, transport: httpx.BaseTransport | None = None) -> None:
         self.config = config

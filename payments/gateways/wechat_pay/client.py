@@ -74,6 +74,7 @@ class WechatPay:
     code = "wechat_pay"
     label = gettext_lazy("微信支付")
     methods: tuple[Method, ...] = (Method.QR, Method.H5)
+    can_close = True
 
     def __init__(self, config: Config, transport: httpx.BaseTransport | None = None) -> None:
         self.config = config
