@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509 import Certificate, load_pem_x509_certificate, load_pem_x509_certificates
 
 KEY_BITS_MIN = 2048
 
@@ -64,6 +64,15 @@ def private_key(path: str) -> RSAPrivateKey:
 def public_key(path: str) -> RSAPublicKey:
     """Load a public key once per process from PEM, bare base64 or a certificate. Raises KeyUnusable."""
     return public_key_of(_content(path), named=path)
+
+
+@lru_cache(maxsize=64)
+def certificates(path: str) -> tuple[Certificate, ...]:
+    """Load the certificates of a PEM file once per process, at least one. Raises KeyUnusable."""
+    try:
+        return tuple(load_pem_x509_certificates(_content(path)))
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyUnusable(f"no certificate in {path}") from None
 
 
 def public_key_of(content: bytes, *, named: str) -> RSAPublicKey:

@@ -5,7 +5,7 @@ People are found by what the payer typed: number and name together, as the agenc
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
@@ -28,6 +28,7 @@ from payments.pricing import (
     FeedFact,
     Identity,
     PolicyFact,
+    RefundFact,
     RegistrationFact,
     assess,
 )
@@ -105,18 +106,22 @@ def matching_registrations(member: FamilyMember) -> list[Registration]:
 
 
 Held = list[tuple[RegistrationFact, int]]
+Sent = tuple[DeclarationFact, RefundFact | None]
+"""A declaration, paid until its refund has succeeded, and that refund as long as it is under way (PA-7)."""
 
 
 def _facts(
-    held: Held, declarations: dict[int, list[DeclarationFact]], *, document_type: str, birth_on: date | None,
+    held: Held, sent: dict[int, list[Sent]], *, document_type: str, birth_on: date | None,
     channel: str, viewer_is_owner: bool, feed_places: tuple[str, ...],
 ) -> Facts:  # fmt: skip
+    money = [each for person in sorted({p for _, p in held}) for each in sent.get(person, ())]
     return Facts(
         identity=Identity(matched=bool(held), document_type=document_type),
         registrations=tuple(row for row, _ in held),
         policies=_policies(_places(row for row, _ in held)),
         feeds=_feeds(feed_places, get_language()) if feed_places else (),
-        declarations=tuple(fact for person in sorted({p for _, p in held}) for fact in declarations.get(person, ())),
+        declarations=tuple(declaration for declaration, _ in money),
+        refunds=tuple(refund for _, refund in money if refund is not None),
         birth_on=birth_on,
         channel=_channel(channel),
         viewer_is_owner=viewer_is_owner,
@@ -184,19 +189,22 @@ def _policies_of(places: tuple[str, ...], today: date) -> tuple[PolicyFact, ...]
 _DECLARATIONS = """
 SELECT d.person_id, d.insurance_type_id, d.coverage_year, d.status, d.region_id, d.amount_fen, d.tier_fen,
        d.declared_at, d.first_month, d.last_month, d.part, d.id, d.paid_at, channel.name, channel.kind, d.payer_id,
-       o.order_no, {region}, o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since,
+       o.order_no, {region}, refund.requested_at,
+       o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since,
        o.gateway
 FROM payments_declaration d
 JOIN payments_paymentorder o ON o.id = d.order_id
 JOIN payments_channel channel ON channel.code = d.channel_id
 JOIN registration_region region ON region.code = d.region_id
+LEFT JOIN payments_refund refund
+    ON refund.declaration_id = d.id AND refund.status <> 'rejected' AND refund.status <> 'refunded'
 WHERE d.person_id = ANY(%s) AND d.status = ANY(%s) AND d.coverage_year >= %s
 ORDER BY d.declared_at, d.id"""
 
 
-def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[DeclarationFact]]:
+def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Sent]]:
     """Live declarations of these people over all places, channels and payers, by person."""
-    found: dict[int, list[DeclarationFact]] = {}
+    found: dict[int, list[Sent]] = {}
     if not people:
         return found
     with connection.cursor() as cursor:
@@ -208,10 +216,19 @@ def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Decl
                 tier_fen=row[6], declared_at=row[7], first_month=row[8], last_month=row[9], part=row[10],
                 declaration_id=row[11], paid_at=row[12], channel_name=Channel(name=row[13], kind=row[14]).local_name,
                 own=payer_id is not None and row[15] == payer_id, order_no=row[16], region_name=row[17],
-                clears_by=clears_by(Waiting(*row[18:])),
+                clears_by=clears_by(Waiting(*row[19:])),
             )  # fmt: skip
-            found.setdefault(row[0], []).append(fact)
+            found.setdefault(row[0], []).append((fact, _refund_of(fact, row[18])))
     return found
+
+
+def _refund_of(declaration: DeclarationFact, requested_at: datetime | None) -> RefundFact | None:
+    if requested_at is None:
+        return None
+    return RefundFact(
+        insurance_type=declaration.insurance_type, coverage_year=declaration.coverage_year, region=declaration.region,
+        declaration_id=declaration.declaration_id, part=declaration.part, requested_at=requested_at,
+    )  # fmt: skip
 
 
 @clock.kept_for(REFERENCE_S)

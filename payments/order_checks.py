@@ -130,7 +130,8 @@ def cancel_order(*, order_no: str, actor: str) -> PaymentOrder:
     """The payer gives an order up: an expiry by him, on the gateway's word that nobody paid (C9).
 
     Raises Refused: `too_early` (at: WeChat closes no order in its first five minutes), `unreachable`,
-    `already_paid`, `not_confirmed` (at: when it will be known), `finished`.
+    `already_paid`, `not_confirmed` (at: when it will be known), `cannot_close` (at; UnionPay closes no order, so that
+    only its expiry frees it), `finished`.
     """
     order = PaymentOrder.objects.get(order_no=order_no)
     if order.status == "created":
@@ -146,7 +147,8 @@ def cancel_order(*, order_no: str, actor: str) -> PaymentOrder:
     if order.status == "paid":
         raise Refused("already_paid")
     if order.status in UNFINISHED:
-        raise Refused("not_confirmed", at=clears_by(order))
+        can_close = gateways.gateway(order.gateway).can_close
+        raise Refused("not_confirmed" if can_close else "cannot_close", at=clears_by(order))
     return order
 
 

@@ -75,6 +75,20 @@ class Secrets:
                 ),
                 "timeout_s": env.float("GATEWAY_TIMEOUT_S", 8.0),
             },
+            "unionpay": {
+                "base_url": self.needed("UNIONPAY_URL", f"{sandbox_url}/unionpay"),
+                "cert_id": self.needed("UNIONPAY_CERT_ID", "68759663125"),
+                "merchant_key_file": self.needed(
+                    "UNIONPAY_MERCHANT_KEY_FILE", f"{folder}/unionpay_merchant_key.pem"
+                ),
+                "root_certificate_file": self.needed("UNIONPAY_ROOT_FILE", f"{self.exchange}/unionpay_root.crt.pem"),
+                "middle_certificate_file": self.needed(
+                    "UNIONPAY_MIDDLE_FILE", f"{self.exchange}/unionpay_middle.crt.pem"
+                ),
+                "signer_name": env.str("UNIONPAY_SIGNER", "") or "中国银联股份有限公司",
+                "host_names": env.list("UNIONPAY_CASHIER_ORIGINS", default=[]),
+                "timeout_s": env.float("GATEWAY_TIMEOUT_S", 8.0),
+            },
         }
 
     def needed(self, variable: str, demo_value: str) -> str:

@@ -54,13 +54,14 @@ class Member:
 
 
 class Crew:
-    """Starts at once, so that the processes get ready while the file is still being looked through.
+    """Is started early where much will be new, so that the processes get ready while the file is looked through.
 
     A thread passes chunks out and takes rows in, so that the processes go on while the caller stores a slice.
     """
 
-    def __init__(self, size: int = SIZE) -> None:
-        self.members = [Member() for _ in range(size)]
+    def __init__(self) -> None:
+        self.members: list[Member] = []
+        self._is_told = False
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -78,15 +79,19 @@ class Crew:
         for thread in self._threads:
             thread.join()
 
-    def begin(self, job: Job) -> None:
-        """Tell all what is the same for all chunks. Raises CrewLost."""
-        self._tell(job)
+    def start(self, size: int = SIZE) -> None:
+        """Start the processes, unless they run."""
+        self.members = self.members or [Member() for _ in range(size)]
 
-    def convert(self, share: Share, chunks: Sequence[Chunk]) -> Iterator[ChunkRows | bytes]:
+    def convert(self, job: Job, share: Share, chunks: Sequence[Chunk]) -> Iterator[ChunkRows | bytes]:
         """The rows of every chunk in their order; last from each process, as bytes, the digests that it met.
 
         Raises CrewLost.
         """
+        self.start()
+        if not self._is_told:
+            self._tell(job)
+            self._is_told = True
         self._tell(share)
         results: Results = queue.Queue(_LYING)
         thread = threading.Thread(target=self._pass, args=(chunks, results), daemon=True)
@@ -143,7 +148,7 @@ def serve(orders: "Connection", answers: "Connection") -> None:
             if isinstance(order, Share):
                 converter.take(order)
             elif order is None:
-                answers.send(bytes(converter.met))
+                answers.send(converter.met())
             else:
                 answers.send(converter.convert(order))
     except (EOFError, BrokenPipeError):

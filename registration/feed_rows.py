@@ -79,8 +79,12 @@ class ChunkConverter:
     def take(self, share: Share) -> None:
         """Begin a share."""
         self.share = share
-        self._held = {digest: position for position, digest in enumerate(share.digests())}
-        self.met = bytearray(share.count())  # one byte for each digest held: 1 when a line had it
+        self._held = frozenset(share.digests())
+        self._met: set[bytes] = set()
+
+    def met(self) -> bytes:
+        """One byte for each digest held, in the order of the share: 1 when a line had it."""
+        return bytes(digest in self._met for digest in self.share.digests())
 
     def convert(self, chunk: Chunk) -> ChunkRows:
         """Read, compare and convert one chunk."""
@@ -89,18 +93,25 @@ class ChunkConverter:
             lines = file.read(chunk.size).split(b"\n")
         if not lines[-1]:
             lines.pop()
-        begun, held, met, of = self._digest, self._held, self.met, self.share.of
-        fresh: list[tuple[int, bytes, bytes]] = []
-        for number, line in enumerate(lines, chunk.first_line):
-            hashed = begun.copy()
+        digests = self._digests(lines)
+        held, share = self._held, self.share
+        self._met |= held.intersection(digests)
+        return self._rows(
+            [
+                (number, digest, line)
+                for number, (digest, line) in enumerate(zip(digests, lines, strict=True), chunk.first_line)
+                if digest not in held and digest[0] % share.of == share.number
+            ]
+        )
+
+    def _digests(self, lines: list[bytes]) -> list[bytes]:
+        """The keyed digest of every line: of a list that says the same again this is the whole work."""
+        found = []
+        for line in lines:
+            hashed = self._digest.copy()
             hashed.update(line)
-            digest = hashed.digest()
-            position = held.get(digest)
-            if position is not None:
-                met[position] = 1
-            elif of == 1 or digest[0] % of == self.share.number:
-                fresh.append((number, digest, line))
-        return self._rows(fresh)
+            found.append(hashed.digest())
+        return found
 
     def _rows(self, fresh: list[tuple[int, bytes, bytes]]) -> ChunkRows:
         heads: list[str] = []

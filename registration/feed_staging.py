@@ -14,6 +14,8 @@ from registration.feed_rows import ChunkConverter, ChunkRows, Job, Share
 SLICE_LINES = 100_000
 DIGESTS_AT_ONCE = 1_250_000
 """How many digests a converter holds; a longer list is taken in several shares, so that memory stays flat."""
+CREW_FROM_FRESH = 20_000
+"""From so many new lines on the helper processes take the rest of a large file."""
 _COPY_BYTES = 1 << 18
 
 
@@ -22,14 +24,9 @@ def stage(job: Job, chunks: Sequence[Chunk], shares: Iterable[Share], crew: Crew
 
     With a crew its processes convert ahead while the caller is busy with a slice. Raises CrewLost.
     """
-    if crew is not None:
-        crew.begin(job)
-    converter = None if crew is not None else ChunkConverter(job)
+    converter = ChunkConverter(job)
     for share in shares:
-        if crew is not None:
-            slices = _Slices(crew.convert(share, chunks))
-        elif converter is not None:
-            slices = _Slices(_convert_here(converter, share, chunks))
+        slices = _Slices(_convert(converter, share, chunks, crew))
         while slices.copy_next():
             yield
         _copy_missing(share, slices.met)
@@ -50,10 +47,21 @@ def held_shares(agency_code: str, held: int) -> Iterator[Share]:
             yield Share(file.read(), number, of)
 
 
-def _convert_here(converter: ChunkConverter, share: Share, chunks: Sequence[Chunk]) -> Iterator[ChunkRows | bytes]:
+def _convert(
+    converter: ChunkConverter, share: Share, chunks: Sequence[Chunk], crew: Crew | None
+) -> Iterator[ChunkRows | bytes]:
+    """Here as long as hardly anything is new: comparing alone is sooner done than the crew is told of all digests."""
+    patience = CREW_FROM_FRESH if share.count() else 0
+    here = 0
     converter.take(share)
-    yield from map(converter.convert, chunks)
-    yield bytes(converter.met)
+    while here < len(chunks) and (crew is None or patience > 0):
+        rows = converter.convert(chunks[here])
+        patience -= rows.fresh
+        here += 1
+        yield rows
+    yield converter.met()
+    if crew is not None and here < len(chunks):
+        yield from crew.convert(converter.job, share, chunks[here:])
 
 
 class _Slices:

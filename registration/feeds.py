@@ -140,7 +140,9 @@ def apply_feed(batch_id: int, *, actor: str = "system:apply_feed") -> FeedBatch:
     if batch.status != "received":
         return batch
     large = batch.size_bytes >= CREW_FROM_BYTES
-    with Crew() if large else nullcontext() as crew:  # gets ready while the file is looked through
+    with Crew() if large else nullcontext() as crew:
+        if crew is not None and not Registration.objects.filter(agency=batch.agency_id).exists():
+            crew.start()  # all of it is new: they get ready while the file is looked through
         try:
             found, covered = _look_through(batch)
         except FeedBroken as broken:

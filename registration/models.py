@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from core import clock
 from core.transitions import Stateful
 from registration import states
+from registration.local_names import local_name
 
 
 class Region(models.Model):
@@ -23,7 +24,7 @@ class Region(models.Model):
         ordering = ["code"]
 
     def __str__(self) -> str:
-        return self.name
+        return local_name(self)
 
 
 class InsuranceType(models.Model):
@@ -45,7 +46,7 @@ class InsuranceType(models.Model):
         ordering = ["order"]
 
     def __str__(self) -> str:
-        return self.name
+        return local_name(self)
 
 
 class PopulationGroup(models.Model):
@@ -60,7 +61,7 @@ class PopulationGroup(models.Model):
         verbose_name_plural = _("参保身份")
 
     def __str__(self) -> str:
-        return self.name
+        return local_name(self)
 
 
 class Agency(models.Model):
@@ -83,7 +84,7 @@ class Agency(models.Model):
         verbose_name_plural = _("经办机构")
 
     def __str__(self) -> str:
-        return self.name
+        return local_name(self)
 
 
 class InsuredPerson(models.Model):

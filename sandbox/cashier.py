@@ -11,6 +11,7 @@ from sandbox import clock, dials, events, faults, writes
 from sandbox.alipay.notices import return_address
 from sandbox.models import Payment, Trade
 from sandbox.payments import CannotPay, new_transaction_no, pay, pay_later
+from sandbox.unionpay.notices import return_fields
 
 Answer = HttpResponse | StreamingHttpResponse
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -50,7 +51,7 @@ def show(request: HttpRequest, trade: Trade, *, back: str, seconds: float = 0, n
         "note": note,
         "opened": signing.dumps(clock.epoch()),
         "paid": trade.payments.exists(),
-        "wallet": {"wechat": "微信支付", "alipay": "支付宝"}[trade.gateway],
+        "wallet": {"wechat": "微信支付", "alipay": "支付宝", "unionpay": "银联"}[trade.gateway],
         "stay": request.get_full_path() + "&stay=1",
     }
     return render(request, "sandbox/cashier.html", context)
@@ -119,11 +120,15 @@ def _told(request: HttpRequest, trade: Trade, text: str, back: str) -> HttpRespo
 
 
 def show_paid(request: HttpRequest, payment: Payment, back: str) -> HttpResponse:
-    """The page after the payment, with the way back: Alipay's is signed."""
+    """The page after the payment, with the way back: Alipay's is a signed address, UnionPay's a signed form."""
     trade = payment.trade
     if trade.gateway == "alipay" and is_registered(trade.return_url):
         back = return_address(trade, payment)
+    fields = None
+    if trade.gateway == "unionpay" and is_registered(trade.return_url):
+        back, fields = trade.return_url, return_fields(trade, payment)
     context = {
+        "fields": fields,
         "payment": payment,
         "trade": trade,
         "back": back,

@@ -17,7 +17,7 @@ from django.db import close_old_connections, connection
 from django.db.models import F
 
 from sandbox import clock, dials, events, faults, writes
-from sandbox.models import Notice, Payment, Trade
+from sandbox.models import Notice, Payment, Refund, Trade
 
 log = logging.getLogger("sandbox.courier")
 LEASE_SECONDS = 60.0
@@ -38,6 +38,8 @@ class Carrier(Protocol):
 
     def new_notice_id(self) -> str: ...
     def compose(self, notice_id: str, trade: Trade, payment: Payment, struck: faults.Faults) -> str: ...
+    def tells_of(self, refund: Refund) -> bool: ...
+    def compose_refund(self, notice_id: str, refund: Refund, struck: faults.Faults) -> str: ...
     def pack(self, notice: Notice, struck: faults.Faults) -> Parcel: ...
     def is_accepted(self, status: int, body: bytes) -> bool: ...
 
@@ -109,6 +111,30 @@ def _run() -> None:
             connection.close()
         _bell.wait(PAUSE_SECONDS)
         _bell.clear()
+
+
+def plan(
+    trade: Trade, notice_id: str, url: str, body: str, struck: faults.Faults, *, refund: Refund | None = None
+) -> list[Notice]:
+    """The row of a new notice, or two where it is to come twice, with the faults that strike it written into them."""
+    late, twice = struck.get("late"), struck.get("twice")
+    common: dict[str, object] = {
+        "gateway": trade.gateway,
+        "trade": trade,
+        "refund": refund,
+        "order_no": trade.order_no,
+        "notice_id": notice_id,
+        "url": url,
+        "body": body,
+        "faults": struck.as_json(),
+        "state": Notice.HELD if "never" in struck else Notice.WAITING,
+        "since": clock.epoch(),
+        "wait_seconds": late.number("seconds", 3600) if late else 0,
+    }
+    rows = [Notice(**common)]
+    if twice:
+        rows.append(Notice(**common, extra_seconds=twice.number("apart_seconds", 1)))
+    return Notice.objects.bulk_create(rows)
 
 
 def lease_due_notices(*, limit: int) -> list[int]:
@@ -186,9 +212,8 @@ def send(notice: Notice) -> dict[str, object]:
         "faults": [fault.name for fault in struck],
         "answer": body.decode("utf-8", "replace"),
     }
-    events.record(
-        "notice", gateway=notice.gateway, point="notice", order_no=notice.order_no, status=status, detail=detail
-    )
+    point = "refund_notice" if notice.refund_id else "notice"
+    events.record("notice", gateway=notice.gateway, point=point, order_no=notice.order_no, status=status, detail=detail)
     with writes.alone():  # after the record: whoever sees the new state finds the try that led to it
         Notice.objects.filter(id=notice.id).update(**values)
     return {"status": status, **detail}

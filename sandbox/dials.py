@@ -13,6 +13,13 @@ DEFAULTS: dict[str, object] = {
     "h5_referer_required": False,  # like the real one, refuse an H5 cashier opened without a Referer
     "close_after_seconds": 300,  # WeChat refuses to close younger orders (vendor's time)
     "expire_least_seconds": 60,  # WeChat refuses a time_expire nearer than that (vendor's time)
+    "refund_seconds": 30,  # a WeChat refund is under way that long (vendor's time)
+    "alipay_refund_seconds": 0,  # an Alipay refund; 0: done when it is answered
+    "refund_apart_seconds": 60,  # WeChat takes the next refund of the same order after that (vendor's time)
+    "fee_percent": 0.6,  # the gateways' share of a payment, as statements say it
+    "statement_ready_hour": 10,  # a day's statement is there at that hour of the next
+    "statements_at_once": False,  # also of today, and at any hour
+    "statement_link_seconds": 30,  # so long a download address lives (real time)
     "notice_signer": "certificate",  # or public_key: which WeChat key signs notices
     "seed": 1,  # of everything that a rule leaves to chance
 }

@@ -14,6 +14,8 @@ from sandbox.models import Rule
 # Where faults strike → what can strike there. The control door refuses anything else.
 TRANSPORT = {"lose_request", "lose_answer", "drop", "server_error", "garbage", "hang", "too_many"}
 SIGNATURE = {"unsigned", "forged", "stale", "unknown_serial"}
+NOTICE = SIGNATURE | {"never", "late", "twice", "not_utf8", "signtest", "other_order", "wrong_secret"}
+NOTICE |= {"wrong_amount", "wrong_currency", "wrong_merchant", "wrong_app"}
 CATALOGUE: dict[str, set[str]] = {
     "create": TRANSPORT | SIGNATURE | {"pay_first"},
     "query": TRANSPORT
@@ -21,11 +23,14 @@ CATALOGUE: dict[str, set[str]] = {
     | {"not_found", "not_paid", "user_paying", "other_order", "wrong_amount", "wrong_currency", "wrong_merchant"},
     "close": TRANSPORT | SIGNATURE | {"close_ignored", "not_found"},
     "cancel": TRANSPORT | SIGNATURE,
+    "bill": TRANSPORT | SIGNATURE | {"no_statement", "creating"},
+    "download": TRANSPORT | {"expired"},
     "certificates": TRANSPORT | SIGNATURE,
     "cashier": TRANSPORT,
-    "notice": SIGNATURE
-    | {"never", "late", "twice", "not_utf8"}
-    | {"wrong_amount", "wrong_currency", "wrong_merchant", "wrong_app", "other_order", "wrong_secret", "signtest"},
+    "notice": NOTICE,
+    "refund": TRANSPORT | SIGNATURE | {"balance_short", "stays_processing", "ends_abnormal", "ends_closed"},
+    "refund_query": TRANSPORT | SIGNATURE | {"not_found", "still_processing", "other_order", "wrong_amount"},
+    "refund_notice": NOTICE - {"wrong_app", "wrong_currency"},
     "sms": TRANSPORT | {"refuse", "delay", "lose"},
     "voice": TRANSPORT | {"refuse", "delay", "lose"},
     "realname": TRANSPORT | {"match", "mismatch", "unknown", "unavailable"},
@@ -56,6 +61,12 @@ class Faults:
 
     def get(self, name: str) -> Fault | None:
         return self._faults.get(name)
+
+    def names(self) -> set[str]:
+        return set(self._faults)
+
+    def without(self, name: str) -> "Faults":
+        return Faults([fault for fault in self if fault.name != name])
 
     def as_json(self) -> list[dict[str, object]]:
         return [{"name": fault.name, "params": fault.params} for fault in self]

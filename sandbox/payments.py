@@ -7,6 +7,12 @@ from datetime import datetime, timedelta
 from sandbox import clock, courier, dials, events, faults, writes
 from sandbox.models import Notice, Payment, PlannedPayment, Trade
 
+PAYERS = {
+    "wechat": "oDemoBuyer0000000000000000001",
+    "alipay": "2088000000009001",
+    "unionpay": "6216***********0018",
+}
+
 
 class CannotPay(Exception):
     """Why the cashier refuses: paid, closed, expired."""
@@ -17,16 +23,18 @@ class CannotPay(Exception):
 
 
 def new_transaction_no(gateway: str, moment: datetime) -> str:
-    """28 digits in the vendor's manner."""
+    """28 digits in the vendor's manner; UnionPay's have 21."""
     digits = f"{secrets.randbelow(10**12):012d}"
     if gateway == "wechat":
         return f"420000{secrets.randbelow(100):02d}{moment:%Y%m%d}{digits}"
+    if gateway == "unionpay":
+        return f"95{moment:%y%m%d%H%M%S}{secrets.randbelow(10**7):07d}"
     return f"{moment:%Y%m%d}22001{digits}{secrets.randbelow(1000):03d}"
 
 
 def payer_of(trade: Trade) -> str:
     """The demo buyer, as the gateway names him to this merchant."""
-    return "oDemoBuyer0000000000000000001" if trade.gateway == "wechat" else "2088000000009001"
+    return PAYERS[trade.gateway]
 
 
 def pay(
@@ -36,11 +44,13 @@ def pay(
     forced: bool = False,
     again: bool = False,
     opened_at: datetime | None = None,
+    paid_at: datetime | None = None,
 ) -> Payment:
     """Pay a trade and plan its notice. Raises CannotPay.
 
     ``forced`` pays a closed or expired one, ``again`` one that is paid. A buyer whose cashier was ``opened_at``
-    before the expiry may still pay after it, as with the real ones.
+    before the expiry may still pay after it, as with the real ones. ``paid_at`` dates the payment back, so that it
+    stands in the statement of a day gone by.
     """
     moment = clock.now()
     with writes.alone():
@@ -61,7 +71,7 @@ def pay(
             amount_fen=trade.amount_fen if amount_fen is None else amount_fen,
             currency=trade.currency,
             payer=payer_of(trade),
-            paid_at=moment,
+            paid_at=paid_at or moment,
         )
         if trade.opened_at is None:
             Trade.objects.filter(id=trade.id).update(opened_at=moment, transaction_no=number)
@@ -83,24 +93,9 @@ def plan_notices(trade: Trade, payment: Payment) -> list[Notice]:
         return []
     struck = faults.take(trade.gateway, "notice", order_no=trade.order_no, amount_fen=trade.amount_fen)
     carrier = courier.GATEWAYS[trade.gateway]
-    late, twice = struck.get("late"), struck.get("twice")
     notice_id = carrier.new_notice_id()
-    common: dict[str, object] = {
-        "gateway": trade.gateway,
-        "trade": trade,
-        "order_no": trade.order_no,
-        "notice_id": notice_id,
-        "url": trade.notify_url,
-        "body": carrier.compose(notice_id, trade, payment, struck),
-        "faults": struck.as_json(),
-        "state": Notice.HELD if "never" in struck else Notice.WAITING,
-        "since": clock.epoch(),
-        "wait_seconds": late.number("seconds", 3600) if late else 0,
-    }
-    rows = [Notice(**common)]
-    if twice:
-        rows.append(Notice(**common, extra_seconds=twice.number("apart_seconds", 1)))
-    return Notice.objects.bulk_create(rows)
+    body = carrier.compose(notice_id, trade, payment, struck)
+    return courier.plan(trade, notice_id, trade.notify_url, body, struck)
 
 
 def wait_for_notices(trade: Trade, *, seconds: float) -> None:

@@ -38,7 +38,7 @@ def secret(name: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _load_private(path: Path) -> RSAPrivateKey:
+def load_private(path: Path) -> RSAPrivateKey:
     key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     assert isinstance(key, RSAPrivateKey)  # noqa: S101
     return key
@@ -60,7 +60,7 @@ def merchant_key(name: str) -> RSAPublicKey | None:
         return None
 
 
-def _make_private(path: Path) -> RSAPrivateKey:
+def make_private(path: Path) -> RSAPrivateKey:
     key = generate_private_key(public_exponent=65537, key_size=2048)
     text = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -78,11 +78,11 @@ def _public_pem(key: RSAPrivateKey) -> str:
 
 
 def alipay_private() -> RSAPrivateKey:
-    return _load_private(settings.KEYS / "alipay_platform.key.pem")
+    return load_private(settings.KEYS / "alipay_platform.key.pem")
 
 
 def wechat_private(serial: str) -> RSAPrivateKey:
-    return _load_private(settings.KEYS / f"wechat_platform_{serial}.key.pem")
+    return load_private(settings.KEYS / f"wechat_platform_{serial}.key.pem")
 
 
 @lru_cache(maxsize=1)
@@ -98,7 +98,7 @@ def _make_platform_certificate() -> str:
     """
     serial_number = int("5" + secrets.token_hex(20)[1:], 16)
     serial = f"{serial_number:040X}"
-    key = _make_private(settings.KEYS / f"wechat_platform_{serial}.key.pem")
+    key = make_private(settings.KEYS / f"wechat_platform_{serial}.key.pem")
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.COMMON_NAME, "Sandbox payment platform"),
@@ -146,11 +146,11 @@ def prepare() -> None:
         for name in ("wechat_apiv3_key", "carrier_token", "control_token"):
             secret(name)
         if not (settings.KEYS / "alipay_platform.key.pem").exists():
-            _make_private(settings.KEYS / "alipay_platform.key.pem")
+            make_private(settings.KEYS / "alipay_platform.key.pem")
         if not (settings.KEYS / "wechat_platform.json").exists():
             serial = _make_platform_certificate()
             public_key_id = f"PUB_KEY_ID_0119{secrets.randbelow(10**24):024d}"
-            _make_private(settings.KEYS / f"wechat_platform_{public_key_id}.key.pem")
+            make_private(settings.KEYS / f"wechat_platform_{public_key_id}.key.pem")
             _keep({"listed": [serial], "signing": [serial], "public_key_id": public_key_id})
         state = platform()
         known = {str(serial) for serial in [*state["listed"], state["public_key_id"]]}  # type: ignore[misc]

@@ -1,5 +1,5 @@
-"""Every door of the sandbox. What later issues bring (refunds, statements, UnionPay, bank, terminal, agency) gets a
-package beside ``wechat`` and a prefix here.
+"""Every door of the sandbox. What later issues bring (bank, terminal, agency) gets a package beside ``wechat`` and
+a prefix here.
 """
 
 from django.http import HttpRequest, HttpResponse
@@ -8,14 +8,19 @@ from django.views.decorators.http import require_GET, require_POST
 
 from sandbox import cashier
 from sandbox.alipay import api as alipay
+from sandbox.alipay import bills as alipay_bills
 from sandbox.alipay import pages as alipay_pages
 from sandbox.carriers import realname, sms, voice
-from sandbox.control import panel
+from sandbox.control import money, panel, statements
 from sandbox.control import views as control
 from sandbox.phone import views as phone
+from sandbox.unionpay import api as unionpay
+from sandbox.unionpay import pages as unionpay_pages
 from sandbox.wallet import views as wallet
 from sandbox.wechat import api as wechat
+from sandbox.wechat import bills as wechat_bills
 from sandbox.wechat import pages as wechat_pages
+from sandbox.wechat import refunds as wechat_refunds
 
 
 def alive(request: HttpRequest) -> HttpResponse:
@@ -29,12 +34,22 @@ wechat_doors = [
     path("v3/pay/transactions/id/<str:transaction_no>", require_GET(wechat.query_by_transaction)),
     path("v3/pay/transactions/out-trade-no/<str:order_no>", require_GET(wechat.query)),
     path("v3/pay/transactions/out-trade-no/<str:order_no>/close", require_POST(wechat.close)),
+    path("v3/refund/domestic/refunds", require_POST(wechat_refunds.ask)),
+    path("v3/refund/domestic/refunds/<str:refund_no>", require_GET(wechat_refunds.query)),
+    path("v3/bill/tradebill", require_GET(wechat_bills.trade_bill)),
+    path("v3/billdownload/file", require_GET(wechat_bills.download)),
     path("v3/certificates", require_GET(wechat.certificates)),
     path("cgi-bin/mmpayweb-bin/checkmweb", require_GET(wechat_pages.h5_cashier)),
 ]
 alipay_doors = [
     path("gateway.do", alipay.gateway),
     path("cashier/<str:token>", alipay_pages.cashier_page),
+    path("downloadBillFile.resource", require_GET(alipay_bills.download)),
+]
+unionpay_doors = [
+    path("gateway/api/frontTransReq.do", require_POST(unionpay.front)),
+    path("gateway/api/queryTrans.do", require_POST(unionpay.query)),
+    path("cashier/<str:token>", unionpay_pages.cashier_page),
 ]
 phone_doors = [
     path("", phone.home),
@@ -50,6 +65,9 @@ control_doors = [
     path("pay", require_POST(control.pay)),
     path("open", require_POST(control.open_by_buyer)),
     path("trades", require_GET(control.trades)),
+    path("refunds", money.all_refunds),
+    path("statements", statements.planted_differences),
+    path("statements/lines", require_GET(statements.lines)),
     path("notices", require_POST(control.send_notice)),
     path("probe", require_POST(control.probe)),
     path("keys", control.keys),
@@ -60,6 +78,7 @@ urlpatterns = [
     path("livez", alive),
     path("wechat/", include(wechat_doors)),
     path("alipay/", include(alipay_doors)),
+    path("unionpay/", include(unionpay_doors)),
     path("cashier/<str:token>", cashier.act),
     path("phone", include(phone_doors)),
     path("sms/messages", sms.messages),

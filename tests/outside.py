@@ -24,13 +24,14 @@ def running_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
     sandbox.prepare()
     (sandbox.home / "wechat_merchant_key.pem").write_text(sandbox.wechat_key)
     (sandbox.home / "alipay_app_key.pem").write_text(sandbox.alipay_key)
+    (sandbox.home / "unionpay_merchant_key.pem").write_text(sandbox.unionpay_key)
     sandbox.start()
     yield sandbox
     sandbox.end()
 
 
 def gateway_settings(sandbox: Sandbox) -> dict[str, dict[str, object]]:
-    """The portal's configuration of both gateways, pointing at this sandbox."""
+    """The portal's configuration of the gateways, pointing at this sandbox."""
     home: Path = sandbox.home
     return {
         "wechat_pay": {
@@ -49,6 +50,14 @@ def gateway_settings(sandbox: Sandbox) -> dict[str, dict[str, object]]:
             "seller_id": SELLER_ID,
             "app_key_file": str(home / "alipay_app_key.pem"),
             "platform_public_key_file": str(home / "exchange" / "alipay_platform.pub.pem"),
+            "timeout_s": 3.0,
+        },
+        "unionpay": {
+            "base_url": f"{sandbox.url}/unionpay",
+            "cert_id": "68759663125",
+            "merchant_key_file": str(home / "unionpay_merchant_key.pem"),
+            "root_certificate_file": str(home / "exchange" / "unionpay_root.crt.pem"),
+            "middle_certificate_file": str(home / "exchange" / "unionpay_middle.crt.pem"),
             "timeout_s": 3.0,
         },
     }

@@ -46,6 +46,7 @@ from registration.models import (
 
 PLACE = "371003"
 OTHER_PLACE = "371002"
+MERCHANTS = {"wechat_pay": "1900000001", "alipay": "2088000000000001", "unionpay": "898371000000001"}
 PENSION, MEDICAL, FLEXIBLE = "resident_pension", "resident_medical", "flexible_pension"
 SUPPLEMENTARY = "supplementary_pension"
 TYPES = {
@@ -139,9 +140,7 @@ def make_agency(kind: str = "hr", place: str = PLACE, *, fresh: bool = True) -> 
 def make_payee(code: str = "tax-371003", name: str = "文登区税务局", *, place: str = PLACE,
                types: Iterable[str] = TYPES) -> PayeeAccount:  # fmt: skip
     """A treasury account and the types of a place whose money it takes."""
-    payee, _ = PayeeAccount.objects.get_or_create(
-        code=code, defaults={"name": name, "merchants": {"wechat_pay": "1900000001", "alipay": "2088000000000001"}}
-    )
+    payee, _ = PayeeAccount.objects.get_or_create(code=code, defaults={"name": name, "merchants": dict(MERCHANTS)})
     for insurance_type in types:
         PayeeRoute.objects.update_or_create(
             region=make_region(place), insurance_type_id=insurance_type, defaults={"payee": payee}

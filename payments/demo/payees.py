@@ -17,6 +17,7 @@ CHANNELS = (
 )
 ALIPAY_SELLER = "2088000000000001"
 WECHAT_FIRST = 1_900_000_001
+UNIONPAY_FIRST = 898_371_000_000_001
 
 
 def load_payees() -> int:
@@ -29,7 +30,11 @@ def load_payees() -> int:
     for region, city in CITIES.items():
         for kind, (money, types) in KINDS.items():
             code = f"tax-{region}-{kind}"
-            merchants = {"wechat_pay": str(WECHAT_FIRST + len(accounts)), "alipay": ALIPAY_SELLER}
+            merchants = {
+                "wechat_pay": str(WECHAT_FIRST + len(accounts)),
+                "alipay": ALIPAY_SELLER,
+                "unionpay": str(UNIONPAY_FIRST + len(accounts)),
+            }
             accounts.append(PayeeAccount(code=code, name=f"{city}税务局（{money}）", merchants=merchants))
             routes += [PayeeRoute(region_id=region, insurance_type_id=each, payee_id=code) for each in types]
     PayeeAccount.objects.bulk_create(accounts, ignore_conflicts=True)

@@ -9,12 +9,15 @@ from django.conf import settings
 from payments.gateways.alipay.client import Alipay
 from payments.gateways.alipay.client import Config as AlipayConfig
 from payments.gateways.base import Gateway
+from payments.gateways.unionpay.client import Config as UnionPayConfig
+from payments.gateways.unionpay.client import UnionPay
 from payments.gateways.wechat_pay.client import Config as WechatPayConfig
 from payments.gateways.wechat_pay.client import WechatPay
 
 _MAKERS: dict[str, Callable[[Mapping[str, Any]], Gateway]] = {
     WechatPay.code: lambda values: WechatPay(WechatPayConfig.from_settings(values)),
     Alipay.code: lambda values: Alipay(AlipayConfig.from_settings(values)),
+    UnionPay.code: lambda values: UnionPay(UnionPayConfig.from_settings(values)),
 }
 
 

@@ -7,6 +7,7 @@ dimension in which localities differ is a field, so that no rule asks which plac
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 LEGAL_NOTE = "这里的政策内容只供参考，不作办事依据。以12366、12333、12393的答复为准。"
 """Goes with every policy, on whatever page its figures stand."""
@@ -279,6 +280,7 @@ class PolicyTerms:
         return self.collector.kind is CollectorKind.TAX
 
 
+@lru_cache(maxsize=10_000)
 def lookup_chain(region: str) -> tuple[str, ...]:
     """Place codes in which a policy for `region` is looked for, most specific first: district, city, province."""
     codes = (region, region[:4] + "00", region[:2] + "0000")

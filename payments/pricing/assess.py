@@ -92,8 +92,9 @@ def _judge_base(facts: Facts, period: Period, moment: Moment, is_working_day: Is
 
 def _is_only_assessed(facts: Facts, period: Period) -> bool:
     """Whether a year is older than any policy and has an assessed amount: that is what can be paid of it."""
-    has_rules = newest_policy(facts, period.registration) is not None
-    return period.policy is None and has_rules and bool(_assessed_for(facts, period))
+    if period.policy is not None or not _assessed_for(facts, period):
+        return False
+    return newest_policy(facts, period.registration) is not None
 
 
 def _without_needless(blockers: list[Blocker], assessed: list[AssessedFact]) -> list[Blocker]:
@@ -105,10 +106,10 @@ def _judge_top_up(facts: Facts, period: Period, moment: Moment, is_working_day: 
     if period.policy is None:
         return [], []
     blockers = part_blockers(facts, period, TOP_UP)
-    if blockers or _base_is_unsettled(facts, period, moment[0]):
+    if blockers:
         return [], blockers
     payable = top_up_payable(facts, period, period.policy, moment[0])
-    if payable is None:
+    if payable is None or _base_is_unsettled(facts, period, moment[0]):
         return [], []
     blockers = top_up_blockers(facts, period, moment, is_working_day)
     return ([], blockers) if blockers else ([payable], [])

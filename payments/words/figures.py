@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, time
+from functools import lru_cache
 
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from core import clock
 from core.money import Fen, yuan
@@ -48,21 +49,19 @@ def listed(names: Iterable[str]) -> str:
 
 def full_date(on: date) -> str:
     """2026年11月24日（周二）."""
-    return _("%(year)d年%(month)s%(day)d日（%(weekday)s）") % _parts(on)
+    return _written(on, get_language(), with_year=True, with_weekday=True)
 
 
 def short_date(on: date, today: date | None = None) -> str:
     """11月24日（周二）; with its year where that is not the year of `today`."""
-    if on.year != (today or clock.today()).year:
-        return full_date(on)
-    return _("%(month)s%(day)d日（%(weekday)s）") % _parts(on)
+    other_year = on.year != (today or clock.today()).year
+    return _written(on, get_language(), with_year=other_year, with_weekday=True)
 
 
 def bare_date(on: date, today: date | None = None) -> str:
     """3月31日, for dates inside a sentence; with its year where that is not the year of `today`."""
-    if on.year != (today or clock.today()).year:
-        return _("%(year)d年%(month)s%(day)d日") % _parts(on)
-    return _("%(month)s%(day)d日") % _parts(on)
+    other_year = on.year != (today or clock.today()).year
+    return _written(on, get_language(), with_year=other_year, with_weekday=False)
 
 
 def moment(at: datetime, today: date | None = None) -> str:
@@ -91,5 +90,10 @@ def tier(amount_fen: Fen) -> str:
     return _("%(yuan)s元") % {"yuan": yuan(amount_fen).removesuffix(".00")}
 
 
-def _parts(on: date) -> dict[str, object]:
-    return {"year": on.year, "month": MONTHS[on.month - 1], "day": on.day, "weekday": WEEKDAYS[on.weekday()]}
+@lru_cache(maxsize=4096)
+def _written(on: date, language: str | None, *, with_year: bool, with_weekday: bool) -> str:
+    """A date in the language that is active: a page names the same few days again and again."""
+    parts = {"year": on.year, "month": MONTHS[on.month - 1], "day": on.day, "weekday": WEEKDAYS[on.weekday()]}
+    day = _("%(year)d年%(month)s%(day)d日") if with_year else _("%(month)s%(day)d日")
+    long_day = _("%(year)d年%(month)s%(day)d日（%(weekday)s）") if with_year else _("%(month)s%(day)d日（%(weekday)s）")
+    return (long_day if with_weekday else day) % parts

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from core import audit, clock
@@ -19,10 +20,19 @@ from payments.policies.invalid import TermsInvalid
 from payments.policies.publishing import discard_draft, draft_policy, publish_policy
 from payments.policies.reading import dump_terms, parse_terms
 from payments.states import POLICY
+from payments.words import names
 from portal.console.page import page
 from portal.console.preview import Asked, preview
 from portal.console.scope import policies_for, staff_of
 
+GRADES = {
+    "S": gettext_lazy("通告原文"),
+    "A": gettext_lazy("官方"),
+    "B": gettext_lazy("转载"),
+    "C": gettext_lazy("线索"),
+    "D": gettext_lazy("推算"),
+    "demo": gettext_lazy("演示"),
+}
 _LOADED = ("region", "insurance_type", "drafted_by", "published_by")
 
 
@@ -53,15 +63,15 @@ def detail(request: HttpRequest, policy_id: int) -> HttpResponse:
         "state": POLICY.states[row.status],
         "before": before,
         "changes": diff_terms(parse_terms(before.terms), terms) if before else [],
-        "sources": terms.sources,
+        "sources": [(source, GRADES.get(source.grade, source.grade)) for source in terms.sources],
         "text": _as_text(terms),
         "asked": asked,
-        "groups": [group.code for group in terms.groups],
+        "groups": [(group.code, names.group(group.code)) for group in terms.groups],
         "seen": preview(row, terms, asked),
         "seen_before": preview(before, parse_terms(before.terms), asked) if before else None,
         "mine": row.drafted_by_id == request.user.pk,
     }
-    return page(request, "policy", f"{row.region.name} {row.insurance_type.name} {row.coverage_year}", **context)
+    return page(request, "policy", f"{row.region} {row.insurance_type} {row.coverage_year}", **context)
 
 
 def _before(row: CollectionPolicy) -> CollectionPolicy | None:

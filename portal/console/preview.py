@@ -53,7 +53,7 @@ def preview(row: CollectionPolicy, terms: PolicyTerms, asked: Asked) -> Seen:
         registrations=(
             RegistrationFact(
                 registration_id=1, insurance_type=row.insurance_type_id, region=row.region_id, group=asked.group,
-                region_name=row.region.name, registered_on=date(2015, 1, 1),
+                region_name=str(row.region), registered_on=date(2015, 1, 1),
             ),
         ),
         policies=(PolicyFact(row.pk, row.region_id, row.insurance_type_id, row.coverage_year, terms),),

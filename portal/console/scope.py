@@ -7,12 +7,19 @@ from django.http import Http404, HttpRequest
 
 from core.models import User
 from payments.models import CollectionPolicy, Declaration, Discrepancy, PaymentOrder
-from registration.models import Agency, FeedBatch, InsuredPerson, Registration
+from registration.models import Agency, FeedBatch, InsuredPerson, Region, Registration
 
 
 def staff_of(request: HttpRequest) -> User:
     """The member of staff behind a request that `admin_view` has let in."""
     return cast(User, request.user)
+
+
+def place_of(user: User) -> str:
+    """What the user is in charge of, as a name; '' for the whole country."""
+    code = user.region_prefix
+    region = Region.objects.filter(code=code.ljust(6, "0")).first() if code else None
+    return str(region) if region else code
 
 
 def people_for(user: User) -> QuerySet[InsuredPerson]:

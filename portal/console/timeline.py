@@ -73,7 +73,7 @@ def _notices(declarations: Sequence[Declaration]) -> Iterable[Event]:
 
 def _feeds(person: InsuredPerson) -> Iterable[Event]:
     for row in Registration.objects.filter(person=person).select_related("agency", "insurance_type", "region"):
-        said = {"agency": row.agency.name, "type": row.insurance_type.name, "place": row.region.name}
+        said = {"agency": row.agency, "type": row.insurance_type, "place": row.region}
         yield Event(row.received_at, "data", _("%(agency)s送来%(type)s登记，%(place)s") % said)
 
 

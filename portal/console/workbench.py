@@ -12,7 +12,7 @@ from core.working_days import missing_years
 from payments.models import CollectionPolicy, Diagnosis
 from payments.policies.in_force import terms_of
 from portal.console.page import page
-from portal.console.scope import agencies_for, discrepancies_for, orders_for, policies_for, staff_of
+from portal.console.scope import agencies_for, discrepancies_for, orders_for, place_of, policies_for, staff_of
 from registration.models import FeedFreshness
 
 STUCK_AFTER = timedelta(days=2)
@@ -28,6 +28,7 @@ def workbench(request: HttpRequest) -> HttpResponse:
     late = FeedFreshness.objects.filter(agency__in=agencies_for(user), last_received_at__lt=moment - LATE_AFTER)
     context = {
         "today": clock.today(),
+        "place": place_of(user),
         "cases": discrepancies_for(user).filter(status__in=("open", "in_hand")).order_by("opened_at")[:SHOWN],
         "stuck": stuck.order_by("started_at")[:SHOWN],
         "late": late.select_related("agency", "region").order_by("last_received_at")[:SHOWN],

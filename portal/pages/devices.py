@@ -25,9 +25,9 @@ class Device(StrEnum):
 
 
 METHODS: dict[Device, dict[str, Method]] = {
-    Device.DESKTOP: {"wechat_pay": Method.QR, "alipay": Method.PAGE},
-    Device.PHONE: {"wechat_pay": Method.H5, "alipay": Method.WAP},
-    Device.WECHAT: {},  # H5 pay is refused inside WeChat, and Alipay cannot open there
+    Device.DESKTOP: {"wechat_pay": Method.QR, "alipay": Method.PAGE, "unionpay": Method.PAGE},
+    Device.PHONE: {"wechat_pay": Method.H5, "alipay": Method.WAP, "unionpay": Method.WAP},
+    Device.WECHAT: {},  # H5 pay is refused inside WeChat, and the others cannot open there
     Device.ALIPAY: {"alipay": Method.WAP},
 }
 
@@ -56,16 +56,18 @@ def device_of(request: HttpRequest) -> Device:
 
 
 def gateway_name(code: str) -> str:
-    """微信 or 支付宝, as sentences name whom we ask."""
-    return {"wechat_pay": _("微信"), "alipay": _("支付宝")}.get(code, _("支付机构"))
+    """微信, 支付宝 or 银联, as sentences name whom we ask."""
+    return {"wechat_pay": _("微信"), "alipay": _("支付宝"), "unionpay": _("银联")}.get(code, _("支付机构"))
 
 
 def gateway_label(code: str) -> str:
-    """微信支付 or 支付宝, as a way to pay."""
-    return {"wechat_pay": _("微信支付"), "alipay": _("支付宝")}.get(code, code)
+    """微信支付, 支付宝 or 银联, as a way to pay."""
+    return {"wechat_pay": _("微信支付"), "alipay": _("支付宝"), "unionpay": _("银联")}.get(code, code)
 
 
 def _hint(device: Device, code: str) -> str:
+    if code == "unionpay":  # said before it is chosen: it closes no order (`Gateway.can_close`)
+        return _("云闪付、银联卡。选了以后约40分钟不能换方式")
     if device is not Device.DESKTOP:
         return _("会打开%(wallet)s，付完回到这里") % {"wallet": gateway_name(code)}
     if code == "wechat_pay":

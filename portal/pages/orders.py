@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from core import clock
 from core.models import Transition
 from core.refusals import Refused
-from payments import words
+from payments import gateways, words
 from payments.delays import AfterPayment
 from payments.drafts import fill_again
 from payments.models import Declaration, Discrepancy, PaymentOrder
@@ -61,6 +61,11 @@ def can_go_back(order: PaymentOrder) -> bool:
     return said_unpaid(order) and order.hand_over is not None and order.expires_at > clock.now()
 
 
+def can_close(order: PaymentOrder) -> bool:
+    """Whether its payer can give the order up before it expires; the gateway may have no such call."""
+    return order.gateway not in gateways.all_codes() or gateways.gateway(order.gateway).can_close
+
+
 def _confirming(request: HttpRequest, order: PaymentOrder) -> HttpResponse:
     context = {
         "order": order,
@@ -70,6 +75,7 @@ def _confirming(request: HttpRequest, order: PaymentOrder) -> HttpResponse:
         "clears_by": figures.moment(clears_by(order)),
         "started": figures.moment(order.started_at or order.created_at),
         "can_go_back": can_go_back(order),
+        "can_close": can_close(order),
     }
     return render(request, "pages/confirming.html", context)
 
@@ -121,6 +127,8 @@ def _not_cancelled(order: PaymentOrder, refusal: Refused) -> str:
     said = {"wallet": devices.gateway_name(order.gateway), "at": figures.moment(at) if at else ""}
     if refusal.code == "too_early":
         return _("%(wallet)s要求提交满5分钟才能取消。%(at)s以后可以取消。") % said
+    if refusal.code == "cannot_close":
+        return _("%(wallet)s不能中途取消。没付过的话，最迟%(at)s自动取消。") % said
     if refusal.code == "unreachable":
         return _("暂时联系不上%(wallet)s，这笔还不能取消。最迟%(at)s有结果。") % said
     return _("%(wallet)s还没有确认没扣款，这笔还不能取消。最迟%(at)s有结果。") % said

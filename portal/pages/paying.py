@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import segno
+from csp.decorators import csp_update
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -15,8 +16,9 @@ from core import clock, ids
 from core.identity import mask_name
 from core.models import User
 from core.refusals import Refused
+from payments import gateways
 from payments.models import Declaration, PaymentOrder
-from payments.orders import start_payment
+from payments.orders import clears_by, start_payment
 from payments.policies.in_force import terms_of
 from payments.words import figures
 from portal.accounts.access import client_address, payer_of, resident_required
@@ -131,7 +133,8 @@ def turn_of(order: PaymentOrder) -> tuple[int, int]:
 @resident_required
 def method(request: HttpRequest, order_no: str) -> HttpResponse:
     """R17: the wallets that can open on this device; a guide where none can."""
-    order = order_of(payer_of(request), order_no)
+    payer = payer_of(request)
+    order = order_of(payer, order_no)
     if order.status != "created" or order.expires_at <= clock.now():
         return redirect("pages:order", order_no)
     found = devices.offers(request, order.payee.merchants)
@@ -148,7 +151,7 @@ def method(request: HttpRequest, order_no: str) -> HttpResponse:
         "order": order,
         "summary": summary_of(order),
         "offers": found,
-        "usual": devices.usual_gateway(order.payer, found),
+        "usual": devices.usual_gateway(payer, found),
         "error": error,
         "turn": turn,
         "turns": turns,
@@ -213,20 +216,26 @@ def qr_code(text: str) -> QrCode:
 @require_GET
 @resident_required
 def pay(request: HttpRequest, order_no: str) -> HttpResponse:
-    """R18: a code to scan, or one link to the cashier; never a redirect of its own accord."""
+    """R18: a code to scan, or one link or form to the cashier; never a redirect of its own accord."""
     order = order_of(payer_of(request), order_no)
     if order.status == "created":
         return redirect(method_url(order))
     if order.status not in ("submitting", "awaiting") or not order.hand_over or order.expires_at <= clock.now():
         return redirect("pages:order", order_no)
-    is_qr = order.hand_over["kind"] == "qr"
+    kind, gateway = order.hand_over["kind"], gateways.gateway(order.gateway)
     context = {
         "order": order,
         "summary": summary_of(order),
         "wallet": devices.gateway_name(order.gateway),
         "label": devices.gateway_label(order.gateway),
         "url": order.hand_over["url"],
-        "code": qr_code(order.hand_over["url"]) if is_qr else None,
+        "code": qr_code(order.hand_over["url"]) if kind == "qr" else None,
+        "fields": order.hand_over["fields"] if kind == "form" else None,
         "until": figures.hour(order.expires_at.astimezone(clock.SHANGHAI).time()),
+        "can_close": gateway.can_close,
+        "clears_by": figures.moment(clears_by(order)),
     }
-    return render(request, "pages/pay.html", context)
+    shown = render(request, "pages/pay.html", context)
+    if kind == "form":  # browsers also hold every redirect of a form against the list (2.6)
+        csp_update({"form-action": list(gateway.cashier_hosts)})(lambda asked: shown)(request)
+    return shown

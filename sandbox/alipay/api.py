@@ -4,13 +4,16 @@ import hashlib
 import json
 import re
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 
 from sandbox import clock, events, faults, merchants, payments, secret_keys, writes
-from sandbox.alipay import wire
+from sandbox.alipay import bills, refunds, wire
+from sandbox.alipay.errors import NOT_EXIST, Refused, business, invalid
 from sandbox.alipay.notices import spoil
 from sandbox.faults import Faults
 from sandbox.models import Payment, Trade
@@ -25,26 +28,15 @@ PRODUCT_CODES = {  # the second wap code is an old name that merchants still sen
     "FAST_INSTANT_TRADE_PAY": {"FAST_INSTANT_TRADE_PAY"},
     "QUICK_WAP_WAY": {"QUICK_WAP_WAY", "QUICK_WAP_PAY"},
 }
-POINTS = {"alipay.trade.query": "query", "alipay.trade.close": "close", "alipay.trade.cancel": "cancel"}
-
-
-class Refused(Exception):
-    """A business or gateway error: code, msg, sub_code, sub_msg."""
-
-    def __init__(self, code: str, msg: str, sub_code: str, sub_msg: str) -> None:
-        super().__init__(sub_code)
-        self.content = {"code": code, "msg": msg, "sub_code": sub_code, "sub_msg": sub_msg}
-
-
-def business(sub_code: str, sub_msg: str) -> Refused:
-    return Refused("40004", "Business Failed", sub_code, sub_msg)
-
-
-def invalid(sub_code: str, sub_msg: str) -> Refused:
-    return Refused("40002", "Invalid Arguments", sub_code, sub_msg)
-
-
-NOT_EXIST = business("ACQ.TRADE_NOT_EXIST", "交易不存在")
+BILL = "alipay.data.dataservice.bill.downloadurl.query"
+POINTS = {
+    "alipay.trade.query": "query",
+    "alipay.trade.close": "close",
+    "alipay.trade.cancel": "cancel",
+    "alipay.trade.refund": "refund",
+    "alipay.trade.fastpay.refund.query": "refund_query",
+    BILL: "bill",
+}
 
 
 def node_answer(method: str, content: dict[str, object], struck: Faults) -> HttpResponse:
@@ -90,13 +82,20 @@ def content_of(params: dict[str, str]) -> dict[str, object]:
     return content
 
 
+def _order_of(transaction_no: str) -> str:
+    """The merchant's number of what is asked about by Alipay's: faults are aimed at it."""
+    trades = Trade.objects.filter(gateway="alipay", payments__transaction_no=transaction_no)
+    return trades.values_list("order_no", flat=True).first() or ""
+
+
 def gateway(request: HttpRequest) -> Answer:
     """Both doors of Alipay: a browser gets the cashier, a server a signed node."""
     params = {**request.GET.dict(), **request.POST.dict()}
     method = str(params.get("method", ""))
     try:
         hint = json.loads(str(params.get("biz_content", "")))
-        order_no = str(hint.get("out_trade_no", ""))[:64]
+        order_no = str(hint.get("out_trade_no", ""))[:64] or _order_of(str(hint.get("trade_no", "")))
+        order_no = str(hint.get("bill_date", ""))[:64] if method == BILL else order_no  # bills go by their day
     except (ValueError, AttributeError):
         hint, order_no = {}, ""
     cashier = method in CASHIERS
@@ -209,15 +208,17 @@ def is_closed(trade: Trade) -> bool:
 
 
 def to_server(request: HttpRequest, method: str, struck: Faults) -> HttpResponse:
-    acts = {"alipay.trade.query": query, "alipay.trade.close": close, "alipay.trade.cancel": cancel}
     try:
         params = checked_params(request)
-        if method not in acts:
+        if method not in {*ACTS, BILL}:
             raise invalid("isv.invalid-method", "不存在的方法名")
         content = content_of(params)
+        if method == BILL:
+            bill = bills.ask(request, params["app_id"], content, struck)
+            return node_answer(method, {"code": "10000", "msg": "Success", **bill}, struck)
         if not content.get("out_trade_no") and not content.get("trade_no"):
             raise business("ACQ.INVALID_PARAMETER", "out_trade_no和trade_no不能同时为空")
-        answer = acts[method](_known(params["app_id"], content), struck)
+        answer = ACTS[method](_known(params["app_id"], content), content, struck)
     except Refused as refused:
         return node_answer(method, dict(refused.content), struck)
     return node_answer(method, {"code": "10000", "msg": "Success", **answer}, struck)
@@ -227,7 +228,8 @@ def _known(app_id: str, content: dict[str, object]) -> Trade:
     """The trade, if it exists: before the buyer had it in hand there is none. Raises Refused."""
     trades = Trade.objects.filter(gateway="alipay", merchant=app_id, opened_at__isnull=False)
     if content.get("trade_no"):
-        trade = trades.filter(transaction_no=str(content["trade_no"])).first()
+        number = str(content["trade_no"])
+        trade = trades.filter(Q(transaction_no=number) | Q(payments__transaction_no=number)).first()
     else:
         trade = trades.filter(order_no=str(content["out_trade_no"])).first()
     if trade is None:
@@ -240,13 +242,13 @@ def _names(trade: Trade, payment: Payment | None) -> dict[str, object]:
     return {"trade_no": number, "out_trade_no": trade.order_no}
 
 
-def query(trade: Trade, struck: Faults) -> dict[str, object]:
+def query(trade: Trade, content: dict[str, object], struck: Faults) -> dict[str, object]:
     if "not_found" in struck:
         raise NOT_EXIST
     payment = trade.first_payment()
     if "not_paid" in struck or "user_paying" in struck:
         payment = None
-    if payment and payment.returned_at is None:
+    if payment and not payment.is_refunded_whole():
         state = "TRADE_SUCCESS"
     elif payment:
         state = "TRADE_CLOSED"
@@ -269,7 +271,7 @@ def query(trade: Trade, struck: Faults) -> dict[str, object]:
     return spoil({name: str(value) for name, value in answer.items()}, struck)  # type: ignore[return-value]
 
 
-def close(trade: Trade, struck: Faults) -> dict[str, object]:
+def close(trade: Trade, content: dict[str, object], struck: Faults) -> dict[str, object]:
     if "not_found" in struck:
         raise NOT_EXIST
     with writes.alone():
@@ -283,10 +285,21 @@ def close(trade: Trade, struck: Faults) -> dict[str, object]:
     return _names(trade, None)
 
 
-def cancel(trade: Trade, struck: Faults) -> dict[str, object]:
+def cancel(trade: Trade, content: dict[str, object], struck: Faults) -> dict[str, object]:
     """Undo an unknown outcome: what is unpaid is closed, what is paid goes back to the buyer whole."""
     moment = clock.now()
     with writes.alone():
+        if any(payment.refunded_fen() for payment in trade.payments.all()):  # or a part would go back twice
+            raise business("ACQ.TRADE_STATUS_ERROR", "交易状态不合法")
         paid = Payment.objects.filter(trade=trade, returned_at=None).update(returned_at=moment)
         Trade.objects.filter(id=trade.id, closed_at=None).update(closed_at=moment)
     return {**_names(trade, trade.first_payment()), "retry_flag": "N", "action": "refund" if paid else "close"}
+
+
+ACTS: dict[str, Callable[[Trade, dict[str, object], Faults], dict[str, object]]] = {
+    "alipay.trade.query": query,
+    "alipay.trade.close": close,
+    "alipay.trade.cancel": cancel,
+    "alipay.trade.refund": refunds.ask,
+    "alipay.trade.fastpay.refund.query": refunds.query,
+}

@@ -8,7 +8,7 @@ from sandbox import clock, merchants, secret_keys
 from sandbox.alipay import wire
 from sandbox.courier import Parcel
 from sandbox.faults import NONE, Faults
-from sandbox.models import Notice, Payment, Trade
+from sandbox.models import Notice, Payment, Refund, Trade
 
 RETURN_METHODS = {
     "FAST_INSTANT_TRADE_PAY": "alipay.trade.page.pay.return",
@@ -56,6 +56,27 @@ class AlipayCarrier:
         return f"{clock.now():%Y%m%d}00222{secrets.randbelow(10**21):021d}"
 
     def compose(self, notice_id: str, trade: Trade, payment: Payment, struck: Faults) -> str:
+        return json.dumps(spoil(self._told(notice_id, trade, payment), struck), ensure_ascii=False)
+
+    def tells_of(self, refund: Refund) -> bool:
+        """Only money that has gone back is told; a refund that came to nothing is not."""
+        return refund.status == Refund.SUCCESS
+
+    def compose_refund(self, notice_id: str, refund: Refund, struck: Faults) -> str:
+        """The trade's state once more, with all that went back so far: it stays paid until nothing is left."""
+        payment, ended = refund.payment, refund.ended_at or clock.now()
+        back = payment.refunds.filter(status=Refund.SUCCESS).values_list("amount_fen", flat=True)
+        told = self._told(notice_id, payment.trade, payment)
+        told |= {
+            "refund_fee": wire.yuan(sum(back)),
+            "gmt_refund": f"{clock.plain(ended)}.{ended.microsecond // 1000:03d}",
+            "out_biz_no": refund.refund_no,
+        }
+        if payment.is_refunded_whole():
+            told |= {"trade_status": "TRADE_CLOSED", "gmt_close": clock.plain(ended)}
+        return json.dumps(spoil(told, struck), ensure_ascii=False)
+
+    def _told(self, notice_id: str, trade: Trade, payment: Payment) -> dict[str, str]:
         amount = wire.yuan(payment.amount_fen)
         params = {
             "gmt_create": clock.plain(trade.opened_at or payment.paid_at),
@@ -81,7 +102,7 @@ class AlipayCarrier:
         }
         if trade.attach:
             params["passback_params"] = trade.attach
-        return json.dumps(spoil(params, struck), ensure_ascii=False)
+        return params
 
     def pack(self, notice: Notice, struck: Faults) -> Parcel:
         params: dict[str, str] = json.loads(notice.body)

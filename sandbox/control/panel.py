@@ -6,8 +6,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from sandbox import cashier, courier, dials, events, faults, payments, secret_keys
+from sandbox.control.money import end_by_hand
+from sandbox.control.statements import plant_as_told
 from sandbox.control.views import COOKIE, LOOPBACK, find_trade, is_tester
-from sandbox.models import Rule, Trade
+from sandbox.models import Difference, Refund, Rule, Trade
+from sandbox.statements.planted import CATALOGUE as PLANTABLE
 
 PAGE = "/__control/"
 
@@ -27,7 +30,7 @@ def page(request: HttpRequest) -> HttpResponse:
         try:
             _act(request)
             return HttpResponseRedirect(PAGE)
-        except (ValueError, payments.CannotPay) as error:
+        except (ValueError, TypeError, payments.CannotPay) as error:
             problem = str(error)
     return render(request, "sandbox/control.html", _context() | {"problem": problem}, status=400 if problem else 200)
 
@@ -38,6 +41,10 @@ def _context() -> dict[str, object]:
         "catalogue": [(point, sorted(names)) for point, names in sorted(faults.CATALOGUE.items())],
         "dials": [(name, json.dumps(value)) for name, value in dials.everything().items()],
         "trades": Trade.objects.order_by("-id").prefetch_related("payments", "notices")[:20],
+        "refunds": Refund.objects.order_by("-id").select_related("payment__trade")[:20],
+        "ends": Refund.ENDS,
+        "differences": Difference.objects.order_by("-id")[:50],
+        "plantable": [(what, ", ".join(sorted(params))) for what, params in sorted(PLANTABLE.items())],
         "events": events.latest().order_by("-id")[:40],
         "keys": secret_keys.platform(),
         "stages": secret_keys.STAGES,
@@ -62,6 +69,15 @@ def _act(request: HttpRequest) -> None:
         dials.turn({form.get("name", ""): json.loads(form.get("value", "null"))})
     elif act == "pay":
         payments.pay(cashier.open_trade(find_trade({"order_no": form.get("order_no", "")})).id, forced=True)
+    elif act == "end_refund":
+        end_by_hand({"refund_no": form.get("refund_no", ""), "status": form.get("status", "")})
+    elif act == "plant":
+        names = ("what", "gateway", "merchant", "day", "kind", "order_no", "refund_no")
+        given: dict[str, object] = {name: form[name].strip() for name in names if form.get(name)}
+        given |= {"times": int(form["times"])} if form.get("times") else {}
+        plant_as_told(given | (json.loads(form["params"]) if form.get("params") else {}))
+    elif act == "take_out":
+        Difference.objects.filter(id=int(form.get("id", "0"))).delete()
     elif act == "rotate":
         secret_keys.rotate(form.get("stage", ""))
     else:

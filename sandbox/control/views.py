@@ -6,14 +6,16 @@ Open to loopback only, with the token. See docs/sandbox.md.
 import hmac
 import json
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from sandbox import cashier, clock, courier, dials, faults, payments, secret_keys
 from sandbox import events as event_log
-from sandbox.models import Dial, Event, Notice, Payment, Rule, Trade
+from sandbox.models import Dial, Difference, Event, Notice, Payment, Refund, Rule, StatementFile, Trade
 
 View = Callable[..., HttpResponse]
 COOKIE = "sandbox_control"  # SameSite=Strict, set by the page for people
@@ -35,7 +37,7 @@ def tester_only(view: View) -> View:
             return JsonResponse({"error": "from loopback only, with the header X-Control-Token"}, status=403)
         try:
             return view(request, **kwargs)
-        except (ValueError, TypeError, KeyError) as problem:
+        except (ValueError, TypeError, KeyError, ObjectDoesNotExist) as problem:
             return JsonResponse({"error": str(problem)}, status=400)
         except payments.CannotPay as refused:
             return JsonResponse({"error": refused.reason}, status=409)
@@ -93,10 +95,18 @@ def turn_dials(request: HttpRequest) -> HttpResponse:
     return JsonResponse(dials.everything())
 
 
+def moment_of(values: dict[str, object], name: str) -> datetime | None:
+    """An instant in ISO 8601; without an offset it is Beijing time. Raises ValueError."""
+    if not values.get(name):
+        return None
+    moment = datetime.fromisoformat(str(values[name]))
+    return moment if moment.tzinfo else moment.replace(tzinfo=clock.SHANGHAI)
+
+
 @tester_only
 def pay(request: HttpRequest) -> HttpResponse:
     """Pay as a person would: order_no, and amount_fen, forced (closed or expired), again (already paid), after_seconds,
-    when_closed."""
+    when_closed, paid_at (an instant gone by: the statements' day)."""
     values = body_of(request)
     trade = cashier.open_trade(find_trade(values))
     if values.get("when_closed") or values.get("after_seconds"):
@@ -107,6 +117,7 @@ def pay(request: HttpRequest) -> HttpResponse:
     payment = payments.pay(
         trade.id,
         amount_fen=None if amount is None else int(str(amount)),
+        paid_at=moment_of(values, "paid_at"),
         forced=bool(values.get("forced")),
         again=bool(values.get("again")),
     )
@@ -127,8 +138,13 @@ def trade_as_json(trade: Trade) -> dict[str, object]:
     shown["payments"] = list(
         trade.payments.order_by("id").values("transaction_no", "amount_fen", "currency", "paid_at", "returned_at")
     )
+    shown["refunds"] = list(
+        Refund.objects.filter(payment__trade=trade).order_by("id").values("refund_no", "amount_fen", "status")
+    )
     shown["notices"] = list(
-        trade.notices.order_by("id").values("id", "notice_id", "state", "tries", "faults", "wait_seconds")
+        trade.notices.order_by("id").values(
+            "id", "notice_id", "state", "tries", "faults", "wait_seconds", "refund__refund_no"
+        )
     )
     if trade.product == "NATIVE":
         shown["code_url"] = f"weixin://wxpay/bizpayurl?pr={trade.token}"
@@ -148,6 +164,7 @@ def trades(request: HttpRequest) -> HttpResponse:
 def send_notice(request: HttpRequest) -> HttpResponse:
     """Send a paid order's notice now, once more, as ``faults`` say; answers what the merchant answered.
 
+    refund_no: the notice of that refund instead.
     new_id: the same payment under a new notice id, signed as a new one. replay: the last body as it was, with another
     id written into it, under a signature that no longer fits. times: so many at the same moment.
     """
@@ -156,24 +173,34 @@ def send_notice(request: HttpRequest) -> HttpResponse:
     payment = trade.first_payment()
     if payment is None:
         raise ValueError("this order is not paid")
+    refund = None
+    if values.get("refund_no"):
+        refund = Refund.objects.get(payment__trade=trade, refund_no=str(values["refund_no"]))
     struck = faults.Faults.from_json([f if isinstance(f, dict) else {"name": f} for f in values.get("faults") or []])  # type: ignore[attr-defined]
-    unknown = {fault.name for fault in struck} - faults.CATALOGUE["notice"]
+    unknown = struck.names() - faults.CATALOGUE["refund_notice" if refund else "notice"]
     if unknown:
         raise ValueError(f"unknown faults of notices: {', '.join(sorted(unknown))}")
-    answers = courier.send_together(_by_hand(trade, payment, struck, values), times=int(str(values.get("times", 1))))
+    answers = courier.send_together(_by_hand(payment, refund, struck, values), times=int(str(values.get("times", 1))))
     return JsonResponse({"answers": answers})
 
 
-def _by_hand(trade: Trade, payment: Payment, struck: faults.Faults, values: dict[str, object]) -> Notice:
+def _by_hand(payment: Payment, refund: Refund | None, struck: faults.Faults, values: dict[str, object]) -> Notice:
     """A notice row that the courier leaves alone."""
+    trade = payment.trade
     carrier = courier.GATEWAYS[trade.gateway]
-    last = trade.notices.order_by("-id").first()
+
+    def compose(notice_id: str) -> str:
+        if refund:
+            return carrier.compose_refund(notice_id, refund, struck)
+        return carrier.compose(notice_id, trade, payment, struck)
+
+    last = trade.notices.filter(refund=refund).order_by("-id").first()
     if values.get("new_id") or last is None:
         notice_id = carrier.new_notice_id()
-        body = carrier.compose(notice_id, trade, payment, struck)
+        body = compose(notice_id)
     else:
         notice_id = last.notice_id
-        body = carrier.compose(notice_id, trade, payment, struck) if struck.as_json() else last.body
+        body = compose(notice_id) if struck.as_json() else last.body
     if values.get("replay") and last is not None:
         notice_id = carrier.new_notice_id()
         body = last.body.replace(last.notice_id, notice_id)
@@ -181,9 +208,10 @@ def _by_hand(trade: Trade, payment: Payment, struck: faults.Faults, values: dict
     return Notice.objects.create(
         gateway=trade.gateway,
         trade=trade,
+        refund=refund,
         order_no=trade.order_no,
         notice_id=notice_id,
-        url=str(values.get("notify_url") or trade.notify_url),
+        url=str(values.get("notify_url") or (refund.notify_url if refund else "") or trade.notify_url),
         body=body,
         faults=struck.as_json(),
         state=Notice.HELD,
@@ -232,10 +260,11 @@ def events(request: HttpRequest) -> HttpResponse:
 
 @tester_only
 def clear(request: HttpRequest) -> HttpResponse:
-    """Every rule and dial as at the start; with {"everything": true} also what was ordered, paid, sent and seen."""
+    """Rules, dials and differences as at the start; with {"everything": true} also what was ordered, paid and seen."""
     Rule.objects.all().delete()
     Dial.objects.all().delete()
+    Difference.objects.all().delete()
     if body_of(request).get("everything"):
-        for model in (Trade, Notice, Event):
+        for model in (Trade, Notice, Event, StatementFile):
             model.objects.all().delete()
     return JsonResponse({"cleared": True})

@@ -29,7 +29,7 @@ class Event(models.Model):
     """A request received or a notice sent, with its answer. The tests' witness."""
 
     at = models.DateTimeField()
-    kind = models.CharField(max_length=20)  # request, notice, payment, rule
+    kind = models.CharField(max_length=20)  # request, notice, payment, refund
     gateway = models.CharField(max_length=10, blank=True)
     point = models.CharField(max_length=20, blank=True)
     order_no = models.CharField(max_length=64, blank=True, db_index=True)

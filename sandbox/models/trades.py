@@ -8,15 +8,15 @@ from django.db import models
 class Trade(models.Model):
     """One merchant order at one gateway. Its state is derived, so it cannot contradict its payments."""
 
-    gateway = models.CharField(max_length=10)  # wechat, alipay
-    product = models.CharField(max_length=32)  # NATIVE, MWEB, JSAPI, FAST_INSTANT_TRADE_PAY, QUICK_WAP_WAY
+    gateway = models.CharField(max_length=10)  # wechat, alipay, unionpay
+    product = models.CharField(max_length=32)  # NATIVE, MWEB, JSAPI, FAST_INSTANT_TRADE_PAY, QUICK_WAP_WAY, B2C_PC, …
     merchant = models.CharField(max_length=32)  # mchid or app_id
     appid = models.CharField(max_length=32, blank=True)
     order_no = models.CharField(max_length=64, db_index=True)
     amount_fen = models.BigIntegerField()
     currency = models.CharField(max_length=3, default="CNY")
     description = models.CharField(max_length=256)
-    attach = models.CharField(max_length=512, blank=True)
+    attach = models.CharField(max_length=512, blank=True)  # UnionPay: the merchant's txnTime
     notify_url = models.CharField(max_length=256, blank=True)
     return_url = models.CharField(max_length=512, blank=True)
     quit_url = models.CharField(max_length=512, blank=True)
@@ -51,6 +51,15 @@ class Payment(models.Model):
     paid_at = models.DateTimeField()
     returned_at = models.DateTimeField(null=True)  # undone by alipay.trade.cancel
 
+    def refunded_fen(self) -> int:
+        """What has gone back, is on its way, or lies with WeChat because it could not be given back."""
+        gone = ["PROCESSING", "SUCCESS"] + (["ABNORMAL"] if self.trade.gateway == "wechat" else [])
+        return sum(self.refunds.filter(status__in=gone).values_list("amount_fen", flat=True))
+
+    def is_refunded_whole(self) -> bool:
+        back = sum(self.refunds.filter(status="SUCCESS").values_list("amount_fen", flat=True))
+        return self.returned_at is not None or back >= self.amount_fen
+
 
 class PlannedPayment(models.Model):
     """A buyer who will pay later: at a moment, or as soon as the order has been closed."""
@@ -73,6 +82,7 @@ class Notice(models.Model):
 
     gateway = models.CharField(max_length=10)
     trade = models.ForeignKey(Trade, models.CASCADE, null=True, related_name="notices")
+    refund = models.ForeignKey("Refund", models.CASCADE, null=True, related_name="notices")  # none: of a payment
     order_no = models.CharField(max_length=64, blank=True, db_index=True)
     notice_id = models.CharField(max_length=40)
     url = models.CharField(max_length=256)

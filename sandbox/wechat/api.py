@@ -100,7 +100,7 @@ def door(
     return faults.serve(request, struck, answer, refuse=refuse)
 
 
-def _body(request: HttpRequest) -> dict[str, object]:
+def body_of(request: HttpRequest) -> dict[str, object]:
     try:
         content = json.loads(request.body)
     except ValueError:
@@ -110,7 +110,7 @@ def _body(request: HttpRequest) -> dict[str, object]:
     return content
 
 
-def _text(content: dict[str, object], field: str, *, most: int, needed: bool = True) -> str:
+def text_of(content: dict[str, object], field: str, *, most: int, needed: bool = True) -> str:
     value = content.get(field, "")
     if not isinstance(value, str) or (needed and not value) or len(value) > most:
         raise bad(f"/{field}", f"输入源“/body/{field}”映射到值字段“{field}”字符串规则校验失败")
@@ -118,7 +118,7 @@ def _text(content: dict[str, object], field: str, *, most: int, needed: bool = T
 
 
 def _expiry(content: dict[str, object]) -> datetime | None:
-    text = _text(content, "time_expire", most=64, needed=False)
+    text = text_of(content, "time_expire", most=64, needed=False)
     if not text:
         return None
     try:
@@ -143,8 +143,8 @@ def _amount(content: dict[str, object]) -> tuple[int, str]:
     return total, str(currency)
 
 
-def _checked_url(content: dict[str, object]) -> str:
-    url = _text(content, "notify_url", most=256)
+def checked_url(content: dict[str, object]) -> str:
+    url = text_of(content, "notify_url", most=256)
     if not re.fullmatch(r"https?://[^\s?#]+", url):
         raise bad("/notify_url", "notify_url须为完整地址，不能带参数")
     return url
@@ -164,12 +164,12 @@ def _check_scene(content: dict[str, object], product: str) -> None:
 
 def _ordered(content: dict[str, object], mchid: str, product: str) -> Trade:
     """The trade that the body describes, checked, not yet saved."""
-    order_no = _text(content, "out_trade_no", most=32)
+    order_no = text_of(content, "out_trade_no", most=32)
     if not ORDER_NO.fullmatch(order_no):
         raise bad("/out_trade_no", "商户订单号须为6至32个数字、字母或_-|*")
     if content.get("mchid") != mchid:
         raise bad("/mchid", "Http头Authorization中的mchid与请求体中的mchid不一致")
-    appid = _text(content, "appid", most=32)
+    appid = text_of(content, "appid", most=32)
     if not merchants.is_wechat_app(appid):
         raise Rejected(400, "APPID_MCHID_NOT_MATCH", "appid和mch_id不匹配，请检查后再试")
     total, currency = _amount(content)
@@ -185,9 +185,9 @@ def _ordered(content: dict[str, object], mchid: str, product: str) -> Trade:
         order_no=order_no,
         amount_fen=total,
         currency=currency,
-        description=_text(content, "description", most=127),
-        attach=_text(content, "attach", most=128, needed=False),
-        notify_url=_checked_url(content),
+        description=text_of(content, "description", most=127),
+        attach=text_of(content, "attach", most=128, needed=False),
+        notify_url=checked_url(content),
         digest=hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
         token=secrets.token_urlsafe(12),
         created_at=moment,
@@ -217,13 +217,13 @@ def _place(ordered: Trade) -> Trade:
 def _create(request: HttpRequest, product: str, hand_over: Callable[[HttpRequest, Trade], dict[str, object]]) -> Answer:
     hint: dict[str, object] = {}
     with contextlib.suppress(Rejected):  # told below, signed, after the authorization has been judged
-        hint = _body(request)
+        hint = body_of(request)
     amount = hint.get("amount")
     total = amount.get("total") if isinstance(amount, dict) else None
 
     def act(struck: Faults) -> tuple[int, object]:
         mchid = authorized_merchant(request)
-        trade = _place(_ordered(_body(request), mchid, product))
+        trade = _place(_ordered(body_of(request), mchid, product))
         early = struck.get("pay_first")
         if early:
             payments.pay(trade.id)
@@ -293,7 +293,7 @@ def query_by_transaction(request: HttpRequest, transaction_no: str) -> Answer:
 def close(request: HttpRequest, order_no: str) -> Answer:
     def act(struck: Faults) -> tuple[int, object]:
         mchid = authorized_merchant(request)
-        if _body(request).get("mchid") != mchid:
+        if body_of(request).get("mchid") != mchid:
             raise bad("/mchid", "Http头Authorization中的mchid与请求体中的mchid不一致")
         trade = _known(mchid, order_no)
         if "not_found" in struck:

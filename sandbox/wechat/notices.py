@@ -1,4 +1,4 @@
-"""Notices of WeChat Pay: only successes are told, as an encrypted resource in a signed envelope."""
+"""Notices of WeChat Pay, as an encrypted resource in a signed envelope: successful payments, and how refunds end."""
 
 import json
 import uuid
@@ -6,9 +6,17 @@ import uuid
 from sandbox import clock, dials, secret_keys
 from sandbox.courier import Parcel
 from sandbox.faults import Faults
-from sandbox.models import Notice, Payment, Trade
+from sandbox.models import Notice, Payment, Refund, Trade
 from sandbox.wechat import signing, wire
-from sandbox.wechat.answers import paid_answer
+from sandbox.wechat.answers import paid_answer, refund_notice
+
+SUMMARIES = {
+    "TRANSACTION.SUCCESS": "支付成功",
+    "REFUND.SUCCESS": "退款成功",
+    "REFUND.ABNORMAL": "退款异常",
+    "REFUND.CLOSED": "退款关闭",
+}
+REFUND_ENDS = {Refund.SUCCESS, Refund.ABNORMAL, Refund.CLOSED}
 
 
 class WechatCarrier:
@@ -20,17 +28,26 @@ class WechatCarrier:
 
     def compose(self, notice_id: str, trade: Trade, payment: Payment, struck: Faults) -> str:
         content = paid_answer(trade, payment, struck)
+        return self._envelope(notice_id, "transaction", "TRANSACTION.SUCCESS", content, struck)
+
+    def tells_of(self, refund: Refund) -> bool:
+        return refund.status in REFUND_ENDS
+
+    def compose_refund(self, notice_id: str, refund: Refund, struck: Faults) -> str:
+        return self._envelope(notice_id, "refund", f"REFUND.{refund.status}", refund_notice(refund, struck), struck)
+
+    def _envelope(self, notice_id: str, kind: str, event_type: str, content: dict[str, object], struck: Faults) -> str:
         secret = secret_keys.secret("wechat_apiv3_key")
         if "wrong_secret" in struck:
             secret = secret[::-1]
-        resource = wire.encrypt(json.dumps(content, ensure_ascii=False), secret=secret, associated_data="transaction")
+        resource = wire.encrypt(json.dumps(content, ensure_ascii=False), secret=secret, associated_data=kind)
         envelope = {
             "id": notice_id,
             "create_time": clock.rfc3339(clock.now()),
             "resource_type": "encrypt-resource",
-            "event_type": "TRANSACTION.SUCCESS",
-            "summary": "支付成功",
-            "resource": {"original_type": "transaction", **resource},
+            "event_type": event_type,
+            "summary": SUMMARIES[event_type],
+            "resource": {"original_type": kind, **resource},
         }
         return json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
 

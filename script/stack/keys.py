@@ -14,7 +14,7 @@ from .places import Places
 from .trouble import Trouble
 
 RSA_BITS = 2048
-"""What WeChat Pay and Alipay ask of merchants."""
+"""What the gateways ask of merchants."""
 
 DATA_KEYS = ("sealing_key", "index_key")
 """Without these a database that has been used stays closed."""
@@ -35,7 +35,7 @@ def ensure_keys(places: Places, *, needed: Sequence[str]) -> None:
     for name in SHARED_SECRETS:
         write_if_other(places.keys_sandbox / name, (places.keys / name).read_bytes())
     _ensure(places.keys_sandbox / "control_token", _token)
-    for name in ("wechat_merchant", "alipay_app"):
+    for name in ("wechat_merchant", "alipay_app", "unionpay_merchant"):
         private = (places.keys / f"{name}_key.pem").read_bytes()
         write_if_other(places.exchange / f"{name}.pub.pem", _public(private))
 
@@ -117,6 +117,7 @@ PORTAL_KEYS: dict[str, Callable[[], bytes]] = {
     "wechat_apiv3_key": _apiv3,
     "carrier_token": _token,
     "alipay_app_key.pem": _rsa,
+    "unionpay_merchant_key.pem": _rsa,
 }
 
 

@@ -170,6 +170,9 @@ def test_every_city_has_a_payee_for_pension_and_one_for_medical() -> None:
     merchants = [payee.merchants["wechat_pay"] for payee in PayeeAccount.objects.all()]
     assert len(set(merchants)) == 10
     assert all(re.fullmatch(r"1900000\d{3}", merchant) for merchant in merchants)
+    at_unionpay = {payee.merchants["unionpay"] for payee in PayeeAccount.objects.all()}
+    assert len(at_unionpay) == 10
+    assert all(re.fullmatch(r"89837100000\d{4}", merchant) for merchant in at_unionpay)
     assert PayeeRoute.objects.filter(region="371003", insurance_type="resident_pension").count() == 1
 
 

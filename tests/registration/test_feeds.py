@@ -2,6 +2,7 @@
 
 import io
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from core.models import Heartbeat, Transition, User
 from core.refusals import Refused
 from core.sealed import blind_index, unseal
 from registration import feed_staging, feeds, tasks
-from registration.feed_format import Layout
+from registration.feed_format import Layout, survey
 from registration.feed_rows import SEALED_DOCUMENT, SEALED_REGISTRATION
 from registration.feeds import apply_feed, apply_waiting, receive_feed
 from registration.models import (
@@ -458,6 +459,20 @@ def test_helper_processes_come_to_the_same_end(monkeypatch: pytest.MonkeyPatch) 
     assert rejects(batch) == {9: "group_unknown"}
     assert standing()["A3"] == ("李强", HUANCUI, 2)
     assert "A20" not in standing()
+
+
+def test_helpers_take_over_once_much_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "CREW_FROM_BYTES", 0)
+    monkeypatch.setattr(feed_staging, "CREW_FROM_FRESH", 5)
+    monkeypatch.setattr(feeds, "survey", partial(survey, chunk_bytes=1000))
+    people = [line(f"A{at}", document_no=number(at)) for at in range(60)]
+    send("1", *people[:40], scope="full")
+    people[3] |= {"version": 2, "name": "李强"}
+    people[35] |= {"version": 2, "name": "李强"}
+    del people[20]
+    assert counts(send("2", *people, scope="full")) == (59, 22, 37, 0, 1)
+    assert standing()["A35"] == ("李强", HUANCUI, 2)
+    assert len(standing()) == 59
 
 
 def test_digests_taken_in_shares_come_to_the_same_end(monkeypatch: pytest.MonkeyPatch) -> None:

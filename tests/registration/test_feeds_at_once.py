@@ -64,8 +64,8 @@ def test_one_file_delivered_four_times_at_once_is_applied_once() -> None:
 class _DyingCrew(Crew):
     """Its processes are killed as soon as they have their work."""
 
-    def begin(self, job: object) -> None:
-        super().begin(job)  # type: ignore[arg-type]
+    def _tell(self, message: object) -> None:
+        super()._tell(message)
         for member in self.members:
             member.process.kill()
 

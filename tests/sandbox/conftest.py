@@ -1,9 +1,11 @@
 """One sandbox for all tests of this folder, and a merchant's ear for notices."""
 
 import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -14,6 +16,8 @@ from wechatpayv3 import WeChatPay, WeChatPayType
 
 from tests.ports import free_port
 from tests.sandbox.process import APIV3_KEY, APP_ID, APPID, MCHID, Merchant, Sandbox
+
+CHINA = timezone(timedelta(hours=8))
 
 
 @pytest.fixture(scope="session")
@@ -71,13 +75,13 @@ def merchant() -> Iterator[Merchant]:
 def new_wechat(merchant, tmp_path_factory):
     """Makes SDK clients, pointed at a sandbox, with the certificate that stands in its exchange."""
 
-    def make(at):
+    def make(at, mchid=MCHID):
         home = tmp_path_factory.mktemp("certificates")
         for path in (at.home / "exchange").glob("wechat_platform_*.crt.pem"):
             (home / path.name).write_text(path.read_text())
         made = WeChatPay(
             wechatpay_type=WeChatPayType.NATIVE,
-            mchid=MCHID,
+            mchid=mchid,
             private_key=at.wechat_key,
             cert_serial_no="444F4864EA9B34415D0A0A0A0A0A0A0A0A0A0A0A",
             apiv3_key=APIV3_KEY,
@@ -115,3 +119,19 @@ def person(sandbox):
     """A browser that follows redirects as browsers do."""
     with httpx.Client(trust_env=False, follow_redirects=True, base_url=sandbox.url) as browser:
         yield browser
+
+
+_days_gone_by = itertools.count(2)
+
+
+@pytest.fixture
+def day(sandbox):
+    """A day gone by that no other test pays on, so that its statement is this test's alone."""
+    return datetime.now(CHINA).date() - timedelta(days=next(_days_gone_by))
+
+
+@pytest.fixture
+def two_days(sandbox):
+    """Such a day and the next one."""
+    today, newer, older = datetime.now(CHINA).date(), next(_days_gone_by), next(_days_gone_by)
+    return today - timedelta(days=older), today - timedelta(days=newer)

@@ -53,6 +53,7 @@ class Sandbox:
     port: int
     wechat_key: str = ""
     alipay_key: str = ""
+    unionpay_key: str = ""
     process: subprocess.Popen | None = None
     environment: dict[str, str] = field(default_factory=dict)
     client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=30))
@@ -71,6 +72,8 @@ class Sandbox:
         (self.home / "exchange" / "wechat_merchant.pub.pem").write_text(public)
         self.alipay_key, public = new_key()
         (self.home / "exchange" / "alipay_app.pub.pem").write_text(public)
+        self.unionpay_key, public = new_key()
+        (self.home / "exchange" / "unionpay_merchant.pub.pem").write_text(public)
         self.environment = os.environ | {
             "SANDBOX_KEYS": str(self.home / "keys"),
             "SANDBOX_EXCHANGE": str(self.home / "exchange"),
@@ -150,9 +153,8 @@ def new_no() -> str:
 
 
 def order_by_wechat(client, order_no, amount_fen=40000, **values):
-    code, message = client.pay(
-        description="城乡居民基本医疗保险费", out_trade_no=order_no, amount={"total": amount_fen}, **values
-    )
+    values = {"description": "城乡居民基本医疗保险费"} | values
+    code, message = client.pay(out_trade_no=order_no, amount={"total": amount_fen}, **values)
     return code, as_json(message)
 
 
@@ -200,3 +202,29 @@ def paid(sandbox, wechat, order_no, **rule):
     if rule:
         sandbox.rule(gateway="wechat", point="notice", order_no=order_no, **rule)
     sandbox.pay(order_no)
+
+
+def refund_by_wechat(client, order_no, refund_no, refund_fen, total_fen=40000, **values):
+    amount = {"refund": refund_fen, "total": total_fen, "currency": "CNY"}
+    code, message = client.refund(out_refund_no=refund_no, amount=amount, out_trade_no=order_no, **values)
+    return code, as_json(message)
+
+
+def refund_state(client, refund_no):
+    code, message = client.query_refund(refund_no)
+    assert code == 200, message
+    return as_json(message)["status"]
+
+
+def told_of(merchant, kind, count=1):
+    """What WeChat told the merchant under that kind of event: headers and bodies."""
+
+    def heard():
+        return [(h, b) for h, b, _ in merchant.received if as_json(b)["event_type"].startswith(kind)]
+
+    return wait_until(lambda: heard() if len(heard()) >= count else None)
+
+
+def plant(sandbox, what, **values):
+    """A difference in a statement; a payment's or a refund's number says which day is meant."""
+    return sandbox.control("POST", "statements", json={"what": what, **values})

@@ -1,6 +1,7 @@
 """The sandbox as a process: killed, started again, under many merchants at once; and what it is made of."""
 
 import ast
+import gzip
 import os
 import signal
 import stat
@@ -8,12 +9,23 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from tests.ports import free_port
-from tests.sandbox.process import ROOT, Sandbox, new_no, order_by_wechat, wait_until
+from tests.sandbox.process import (
+    ROOT,
+    Sandbox,
+    as_json,
+    new_no,
+    order_by_wechat,
+    refund_by_wechat,
+    refund_state,
+    told_of,
+    wait_until,
+)
 
 PRODUCT = {"core", "registration", "payments", "reconciliation", "portal"}
 
@@ -56,10 +68,40 @@ def test_retry_goes_on_where_the_killed_process_stood(own_sandbox, new_wechat, m
     assert tries[0]["detail"]["try"] == 2
 
 
+def test_refund_under_way_ends_after_the_next_start(own_sandbox, new_wechat, merchant):
+    order_no, refund_no = new_no(), new_no()
+    wechat = new_wechat(own_sandbox)
+    own_sandbox.dial(courier_paused=True, refund_seconds=1)
+    order_by_wechat(wechat, order_no)
+    own_sandbox.pay(order_no)
+    refund_by_wechat(wechat, order_no, refund_no, 40000)
+    own_sandbox.stop(signal.SIGKILL)
+    own_sandbox.start()
+    assert refund_state(wechat, refund_no) == "PROCESSING"
+    own_sandbox.dial(courier_paused=False)
+    wait_until(lambda: refund_state(wechat, refund_no) == "SUCCESS")
+    told_of(merchant, "REFUND.SUCCESS")
+
+
+def test_statement_days_are_those_of_the_moved_calendar(own_sandbox, new_wechat):
+    own_sandbox.stop()
+    own_sandbox.environment["PORTAL_CLOCK_OFFSET_DAYS"] = "30"
+    own_sandbox.start()
+    wechat, order_no = new_wechat(own_sandbox), new_no()
+    own_sandbox.dial(statements_at_once=True)
+    order_by_wechat(wechat, order_no)
+    own_sandbox.pay(order_no)
+    day = (datetime.now(timezone(timedelta(hours=8))) + timedelta(days=30)).date()
+    answer = as_json(wechat.trade_bill(str(day))[1])
+    row = gzip.decompress(wechat.download_bill(answer["download_url"])[1]).decode().split("\r\n")[1]
+    assert row.startswith(f"`{day} ")
+    assert order_no in row
+
+
 def test_private_keys_are_the_owners_alone_and_stay(own_sandbox):
     keys = own_sandbox.home / "keys"
     made = sorted(path for path in keys.iterdir() if path.name.endswith(".key.pem"))
-    assert len(made) == 3
+    assert len(made) == 6
     assert {stat.S_IMODE(path.stat().st_mode) for path in made} == {0o600}
     exchange = own_sandbox.home / "exchange"
     assert not [path for path in exchange.iterdir() if "PRIVATE" in path.read_text()]
@@ -123,6 +165,24 @@ def test_buyer_who_waits_pays_later(sandbox, new_wechat, merchant):
     sandbox.pay(order_no, after_seconds=30)
     merchant.wait_for(1)
     assert time.monotonic() - started > 0.8
+
+
+def test_same_refund_from_many_threads_is_one(sandbox, new_wechat):
+    order_no, refund_no, answers = new_no(), new_no(), []
+    order_by_wechat(new_wechat(sandbox), order_no)
+    sandbox.pay(order_no)
+    threads = [
+        threading.Thread(
+            target=lambda: answers.append(refund_by_wechat(new_wechat(sandbox), order_no, refund_no, 30000))
+        )
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {code for code, _ in answers} == {200}
+    assert len({answer["refund_id"] for _, answer in answers}) == 1
 
 
 def imported(path: Path) -> set[str]:

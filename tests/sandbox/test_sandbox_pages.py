@@ -12,6 +12,8 @@ from tests.sandbox.process import (
     order_by_wechat,
     page_pay,
     press,
+    refund_by_wechat,
+    refund_state,
     state_of,
     trade_of,
     wait_until,
@@ -158,6 +160,24 @@ def test_person_turns_the_controls_on_a_page(sandbox, person, wechat):
     person.post("/__control/", data={"act": "turn", "name": "speed", "value": "9"})
     assert sandbox.control("GET", "dials")["speed"] == 9
     assert "no dial" in person.post("/__control/", data={"act": "turn", "name": "x", "value": "9"}).text
+
+
+def test_person_ends_a_refund_and_plants_a_difference_on_the_page(sandbox, person, wechat, day):
+    order_no, refund_no = new_no(), new_no()
+    order_by_wechat(wechat, order_no)
+    sandbox.pay(order_no, paid_at=f"{day}T09:00:00")
+    refund_by_wechat(wechat, order_no, refund_no, 100)
+    person.post("/__control/", data={"act": "enter", "token": CONTROL_TOKEN})
+    assert refund_no in person.get("/__control/").text
+    person.post("/__control/", data={"act": "end_refund", "refund_no": refund_no, "status": "ABNORMAL"})
+    assert refund_state(wechat, refund_no) == "ABNORMAL"
+    form = {"act": "plant", "what": "amount", "order_no": order_no, "params": '{"by_fen": 7}'}
+    assert order_no in person.post("/__control/", data=form).text
+    [one] = sandbox.control("GET", "statements", params={"day": str(day)})["statements"]
+    assert one["params"] == {"order_no": order_no, "by_fen": 7}
+    person.post("/__control/", data={"act": "take_out", "id": one["id"]})
+    assert sandbox.control("GET", "statements", params={"day": str(day)})["statements"] == []
+    assert person.post("/__control/", data=form | {"params": "[]"}).status_code == 400
 
 
 @pytest.mark.browser

@@ -44,7 +44,7 @@ def test_sealing_and_index_keys_are_32_bytes_and_differ(places: Places) -> None:
 
 
 def test_merchant_keys_are_rsa_2048_and_only_their_public_halves_are_exchanged(places: Places) -> None:
-    for name in ("wechat_merchant", "alipay_app"):
+    for name in ("wechat_merchant", "alipay_app", "unionpay_merchant"):
         private = serialization.load_pem_private_key((places.keys / f"{name}_key.pem").read_bytes(), None)
         public = serialization.load_pem_public_key((places.exchange / f"{name}.pub.pem").read_bytes())
         assert isinstance(private, rsa.RSAPrivateKey)

@@ -4,12 +4,13 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 from django.core.management.base import BaseCommand
+from django.utils.translation import gettext_noop as _
 
 KEEPS = {
-    "征缴员": ["core.calendarday", "core.calendaryear", "registration.agency", "payments.channel"],
-    "复核员": ["core.calendarday", "core.calendaryear", "payments.channel", "payments.payeeaccount",
+    _("征缴员"): ["core.calendarday", "core.calendaryear", "registration.agency", "payments.channel"],
+    _("复核员"): ["core.calendarday", "core.calendaryear", "payments.channel", "payments.payeeaccount",
                "payments.payeeroute", "reconciliation.statementagreement"],
-    "查看": [],
+    _("查看"): [],
 }  # fmt: skip
 LOOKS_AT = ["registration.region", "registration.insurancetype", "registration.populationgroup",
             "registration.agency", "payments.channel", "payments.payeeaccount", "payments.payeeroute",

@@ -22,6 +22,13 @@ def _configured(settings):
             "app_key_file": "app.pem",
             "platform_public_key_file": "platform.pem",
         },
+        "unionpay": {
+            "base_url": "http://127.0.0.1:9000/unionpay",
+            "cert_id": "68759663125",
+            "merchant_key_file": "merchant.pem",
+            "root_certificate_file": "root.pem",
+            "middle_certificate_file": "middle.pem",
+        },
         "of another release": {},
     }
     gateways.gateway.cache_clear()
@@ -30,7 +37,7 @@ def _configured(settings):
 
 
 def test_every_configured_gateway_can_be_had_and_is_made_once():
-    assert gateways.all_codes() == ("wechat_pay", "alipay")
+    assert gateways.all_codes() == ("wechat_pay", "alipay", "unionpay")
     for code in gateways.all_codes():
         gateway = gateways.gateway(code)
         assert gateways.gateway(code) is gateway

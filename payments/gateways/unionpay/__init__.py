@@ -1,0 +1,1 @@
+"""UnionPay: payment by form at its cashier, with any bank card or 云闪付."""
