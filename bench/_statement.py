@@ -43,7 +43,8 @@ _NUMBERS = """
 CREATE UNLOGGED TABLE bench_number AS
 SELECT n, (n %% %(every)s)::int AS k, upper(left(md5(%(day)s || 'o' || n), 26)) AS order_no,
     '42000' || left(translate(md5(%(day)s || 't' || n), 'abcdef', '012345'), 23) AS trade_no,
-    (30000 + n %% 70000)::bigint AS amount_fen,
+    (ARRAY[30000, 38000, 40000, 50000, 80000, 100000, 150000, 200000, 300000, 500000])[1 + n %% 10]::bigint
+        * (1 + n / 7 %% 4) AS amount_fen,  -- tiers, for one to four people
     %(opens)s::timestamptz + (n * 86000.0 / %(lines)s) * interval '1 second' AS at
 FROM generate_series(1, %(lines)s) AS n"""
 

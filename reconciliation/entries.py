@@ -6,6 +6,7 @@ from itertools import islice
 
 from django.db import connection
 
+from core import clock
 from reconciliation.formats.base import StatementLine
 
 COLUMNS = (
@@ -56,12 +57,13 @@ class _Rows(io.RawIOBase):
         start = f"{statement_id}\t"
         source = iter(lines)
         seen, at = None, ""
+        offset = clock.offset()
         while some := list(islice(source, LINES_AT_ONCE)):
             self.count += len(some)
             rows = []
             for line, kind, order_no, trade_no, refund_no, back_no, amount, settled, fee, paid_at, word, _ in some:
                 if paid_at is not seen:  # many lines are of the same second, and then of the same object
-                    seen, at = paid_at, str(paid_at)
+                    seen, at = paid_at, str(paid_at - offset)
                 rows.append(
                     f"{start}{line}\t{kind}\t{order_no}\t{trade_no}\t{refund_no}\t{back_no}\t{amount}\t"
                     f"{settled}\t{fee}\t{at}\t{words.get(word) or _word(words, word)}\n"

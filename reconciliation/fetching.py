@@ -16,7 +16,7 @@ from payments.gateways.bills import Bill
 from payments.gateways.wechat_pay.bills import fetch_bill as fetch_from_wechat_pay
 from payments.models import Receipt
 from reconciliation.models import Statement
-from reconciliation.statements import receive_statement
+from reconciliation.statements import receive_statement, stated_day
 from reconciliation.working import lease
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def fetch_statement(*, statement_id: int, actor: str = "system:fetch_statement")
             bill = FETCHERS[statement.channel](
                 client,
                 merchant=statement.merchant_id,
-                day=statement.channel_day,
+                day=stated_day(statement),
                 kind=statement.agreement.bill,
                 into=file,
             )

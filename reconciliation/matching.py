@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from core import clock
 from core.transitions import advance
 from reconciliation.models import Statement
-from reconciliation.refund_lines import refund_steps
+from reconciliation.refund_lines import WRITE_REFUNDS
 
 _LOCK_MATCH = 7_403
 
@@ -42,7 +42,8 @@ SELECT e.line_no FROM (
 
 _ODD = """
 CREATE TEMPORARY TABLE day_odd ON COMMIT DROP AS
-SELECT e.line_no, e.kind, e.order_no, e.gateway_trade_no, e.refund_no, e.gateway_refund_no, e.amount_fen
+SELECT e.line_no, e.kind, e.order_no, e.gateway_trade_no, e.refund_no, e.gateway_refund_no, e.amount_fen,
+    e.status
 FROM day_differing d JOIN reconciliation_statemententry e ON e.statement_id = {statement} AND e.line_no = d.line_no"""
 
 # What each odd line is about, by the unique indexes of trades and orders.
@@ -162,6 +163,7 @@ _STEPS = (
     _WRITE_REVERSALS,
     _WRITE_OTHERS,
     _WRITE_MISSING,
+    WRITE_REFUNDS,
 )
 
 _COUNTS = "SELECT kind, count(*) FROM reconciliation_finding WHERE statement_id = %s GROUP BY kind"
@@ -190,6 +192,7 @@ def match_statement(*, statement_id: int, actor: str = "system:match_statement")
 def _find(statement: Statement) -> None:
     """The steps, with the temporary tables that go with the transaction."""
     facts: dict[str, Any] = {
+        "format": statement.agreement.format,
         "statement": statement.pk, "channel": statement.channel, "merchant": statement.merchant_id,
         "day": statement.channel_day, "at": clock.now(),
     }  # fmt: skip
@@ -198,12 +201,13 @@ def _find(statement: Statement) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_MATCH, statement.channel])
         for table in ("day_differing", "day_repeated", "day_odd", "day_reversals", "day_judged"):
             cursor.execute(f"DROP TABLE IF EXISTS {table}")  # of another statement in the same transaction
-        for step in (*_STEPS, *refund_steps()):
+        for step in _STEPS:
             cursor.execute(_filled(step), facts)
 
 
 def _filled(step: str) -> str:
     """The step with its places named as the driver reads them; `{{}}` stands for an empty JSON object."""
     return step.format(
-        statement="%(statement)s", channel="%(channel)s", merchant="%(merchant)s", day="%(day)s", at="%(at)s"
+        statement="%(statement)s", channel="%(channel)s", merchant="%(merchant)s", day="%(day)s", at="%(at)s",
+        format="%(format)s"
     )

@@ -1,21 +1,19 @@
-"""Refund rows of a statement against our refunds: same number, same amount, or a finding."""
+"""Refund rows of a statement against our refunds: same number, trade and amount, or a finding."""
 
-from django.apps import apps
-
-# A refund that the channel made and that we never asked for is looked at by people: nothing is undone by itself.
-_WRITE_REFUNDS = """
+# A row that fits a refund of ours which is not known to have ended proves its success: WeChat Pay's word for that is
+# SUCCESS, the other channels list only what is done. A refund that we never asked for is looked at by people.
+WRITE_REFUNDS = """
 INSERT INTO reconciliation_finding
     (statement_id, kind, line_no, order_id, receipt_id, refund_no, amount_fen, facts, found_at, resolution)
-SELECT {{statement}}, 'refund', j.line_no, coalesce(j.known_order_id, j.receipt_order_id), j.receipt_id, j.refund_no,
-    j.amount_fen, '{{{{}}}}', {{at}}, ''
-FROM day_judged j {known}
-WHERE j.kind = 'refund' {unless} ORDER BY j.line_no"""
-
-
-def refund_steps() -> list[str]:
-    """The steps that judge refund rows; without refunds of our own every one is a finding."""
-    table = next((m._meta.db_table for m in apps.get_app_config("payments").get_models() if m.__name__ == "Refund"), "")
-    if not table:
-        return [_WRITE_REFUNDS.format(known="", unless="")]
-    known = f"LEFT JOIN {table} f ON f.refund_no = j.refund_no AND f.amount_fen = j.amount_fen"
-    return [_WRITE_REFUNDS.format(known=known, unless="AND f.id IS NULL")]
+SELECT {statement}, 'refund', line_no, order_id, receipt_id, refund_no, amount_fen,
+    jsonb_strip_nulls(jsonb_build_object('refund', CASE WHEN fits THEN refund_id END)), {at}, ''
+FROM (
+    SELECT j.line_no, coalesce(j.known_order_id, j.receipt_order_id) AS order_id, j.receipt_id, j.refund_no,
+        j.amount_fen, f.id AS refund_id, f.status AS refund_status, j.status AS word,
+        f.amount_fen = j.amount_fen AND p.gateway_trade_no = j.gateway_trade_no AS fits
+    FROM day_judged j LEFT JOIN payments_refund f ON f.refund_no = j.refund_no
+    LEFT JOIN payments_receipt p ON p.id = f.receipt_id
+    WHERE j.kind = 'refund'
+) AS told
+WHERE fits IS NOT TRUE OR (refund_status <> 'refunded' AND ({format} <> 'wechat_pay' OR word = 'SUCCESS'))
+ORDER BY line_no"""

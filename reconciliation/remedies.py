@@ -11,9 +11,10 @@ from core.refusals import Refused
 from core.transitions import advance
 from payments.confirming import Outcome, Payment, confirm_payment
 from payments.discrepancies import open_discrepancy
-from payments.gateways.base import CURRENCY, Result, TradeState
+from payments.gateways.base import CURRENCY, RefundResult, RefundState, Result, TradeState
 from payments.models import Discrepancy
 from payments.receipts import Put, allocate, record_receipt
+from payments.refund_settling import RefundEvidence, RefundOutcome, settle_refund
 from reconciliation.models import Finding, Statement, StatementEntry
 from reconciliation.states import COMPLETE
 
@@ -155,6 +156,22 @@ def _case(finding: Finding, statement: Statement, actor: str) -> Done | None:
     return "case", found
 
 
+def _refund(finding: Finding, statement: Statement, actor: str) -> Done | None:
+    """A row that fits a refund of ours is its success, through the one door for money that goes back."""
+    if "refund" not in finding.facts:
+        return _case(finding, statement, actor)
+    entry = _entry(finding)
+    result = RefundResult(
+        RefundState.SUCCESS, entry.refund_no, statement.merchant_id, entry.order_no, entry.gateway_trade_no,
+        entry.amount_fen, entry.gateway_refund_no, entry.paid_at,
+    )  # fmt: skip
+    evidence = RefundEvidence(result, statement.channel, "statement")
+    outcome = settle_refund(refund_no=entry.refund_no, evidence=evidence)
+    if outcome is RefundOutcome.MISMATCH:
+        return _case(finding, statement, actor)
+    return ("confirmed" if outcome is RefundOutcome.REFUNDED else "agrees"), None
+
+
 def _key(finding: Finding, statement: Statement) -> str:
     """The same matter keeps its case through every version of a file."""
     if finding.kind == Finding.Kind.MISSING:
@@ -216,7 +233,7 @@ _REMEDIES: dict[str, Callable[[Finding, Statement, str], Done | None]] = {
     Finding.Kind.MISSING: _missing,
     Finding.Kind.REPEATED: _case,
     Finding.Kind.REVERSAL: _case,
-    Finding.Kind.REFUND: _case,
+    Finding.Kind.REFUND: _refund,
     Finding.Kind.OTHER: _case,
     Finding.Kind.CORRECTED: _case,
     Finding.Kind.OTHER_DAY: lambda finding, statement, actor: ("agrees", None),

@@ -9,12 +9,12 @@ from django.utils.translation import gettext_noop as _
 KEEPS = {
     _("征缴员"): ["core.calendarday", "core.calendaryear", "registration.agency", "payments.channel"],
     _("复核员"): ["core.calendarday", "core.calendaryear", "payments.channel", "payments.payeeaccount",
-               "payments.payeeroute"],
+               "payments.payeeroute", "reconciliation.statementagreement"],
     _("查看"): [],
 }  # fmt: skip
 LOOKS_AT = ["registration.region", "registration.insurancetype", "registration.populationgroup",
             "registration.agency", "payments.channel", "payments.payeeaccount", "payments.payeeroute",
-            "core.calendarday", "core.calendaryear"]  # fmt: skip
+            "core.calendarday", "core.calendaryear", "reconciliation.statementagreement"]  # fmt: skip
 
 
 class Command(BaseCommand):

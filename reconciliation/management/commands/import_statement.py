@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from core import clock
 from core.refusals import Refused
 from reconciliation.agreements import merchants_at
 from reconciliation.figures import summary
@@ -22,13 +23,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--channel", required=True, help="code of the gateway or bank")
-        parser.add_argument("--day", required=True, type=date.fromisoformat, help="channel day, YYYY-MM-DD")
+        parser.add_argument("--day", required=True, type=date.fromisoformat, help="channel day, as the file names it")
         parser.add_argument("--merchant", help="merchant number at the channel; may be left out where there is but one")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prints the verdicts; a file that is refused ends with exit code 1."""
         path: Path = options["file"]
-        channel, day = options["channel"], options["day"]
+        channel, day = options["channel"], options["day"] - clock.offset()
         merchants = [options["merchant"]] if options["merchant"] else merchants_at(channel)
         if len(merchants) != 1:
             raise CommandError(f"{channel} has {len(merchants)} merchants: name one by --merchant {merchants}")
