@@ -187,10 +187,10 @@ def _policies_of(places: tuple[str, ...], today: date) -> tuple[PolicyFact, ...]
 
 
 _DECLARATIONS = """
-SELECT d.person_id, d.insurance_type_id, d.coverage_year, d.status, d.region_id, d.amount_fen, d.tier_fen,
+SELECT refund.requested_at,
+       d.person_id, d.insurance_type_id, d.coverage_year, d.status, d.region_id, d.amount_fen, d.tier_fen,
        d.declared_at, d.first_month, d.last_month, d.part, d.id, d.paid_at, channel.name, channel.kind, d.payer_id,
-       o.order_no, {region}, refund.requested_at,
-       o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since
+       o.order_no, {region}, o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since
 FROM payments_declaration d
 JOIN payments_paymentorder o ON o.id = d.order_id
 JOIN payments_channel channel ON channel.code = d.channel_id
@@ -209,15 +209,15 @@ def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Sent
     with connection.cursor() as cursor:
         parameters: list[Any] = [sorted(people), list(LIVE), clock.today().year - YEARS_BACK]
         cursor.execute(Prepared(_DECLARATIONS.format(region=local_name_sql("region"))), parameters)
-        for row in cursor.fetchall():
+        for requested_at, *row in cursor.fetchall():
             fact = DeclarationFact(
                 insurance_type=row[1], coverage_year=row[2], status=row[3], region=row[4], amount_fen=row[5],
                 tier_fen=row[6], declared_at=row[7], first_month=row[8], last_month=row[9], part=row[10],
                 declaration_id=row[11], paid_at=row[12], channel_name=Channel(name=row[13], kind=row[14]).local_name,
                 own=payer_id is not None and row[15] == payer_id, order_no=row[16], region_name=row[17],
-                clears_by=clears_by(Waiting(*row[19:])),
+                clears_by=clears_by(Waiting(*row[18:])),
             )  # fmt: skip
-            found.setdefault(row[0], []).append((fact, _refund_of(fact, row[18])))
+            found.setdefault(row[0], []).append((fact, _refund_of(fact, requested_at)))
     return found
 
 
