@@ -16,7 +16,6 @@ from core import clock
 from core.heartbeats import beat
 from core.refusals import Refused
 from core.transitions import advance, advance_one
-from payments import gateways
 from payments.gateways import availability
 from payments.gateways.base import (
     GatewayRefused,
@@ -26,6 +25,7 @@ from payments.gateways.base import (
     RefundResult,
     RefundState,
 )
+from payments.gateways.desks import desk_codes, refund_desk
 from payments.models import Discrepancy, Refund
 from payments.refund_settling import RefundEvidence, fail_refund, open_stuck_case, settle_refund
 from payments.refunds import RULES, locked_refund, refund_by_rule
@@ -159,7 +159,7 @@ def _ask(refund: Refund) -> RefundResult | None:
 
 def _desk(refund: Refund) -> RefundDesk:
     """Raises GatewayUnreachable where its gateway has been taken out of the settings since."""
-    desk = gateways.refund_desk(refund.gateway)
+    desk = refund_desk(refund.gateway)
     if desk is None:
         raise GatewayUnreachable("gives nothing back")
     return desk
@@ -233,7 +233,7 @@ def refund_held_money() -> int:
     """Sweep: second payments, and late ones of a period paid meanwhile, go back by rule (G7); how many."""
     under_way = Refund.objects.filter(discrepancy=OuterRef("pk")).exclude(status="rejected")
     held = Discrepancy.objects.filter(
-        ~Exists(under_way), status="open", kind__in=list(RULES), receipt__gateway__in=gateways.desk_codes()
+        ~Exists(under_way), status="open", kind__in=list(RULES), receipt__gateway__in=desk_codes()
     )
     begun = 0
     for discrepancy_id, kind in held.order_by("pk").values_list("pk", "kind")[:BATCH]:
