@@ -86,7 +86,8 @@ def _act_on(order: PaymentOrder, result: Result, *, actor: str) -> None:
     elif result.state is TradeState.CLOSED or (result.state in UNPAID and _may_release(order)):
         expire_order(order_id=order.pk, actor=actor, evidence=evidence)
     else:
-        _ask_again_later(order, reachable=True)
+        # "Under way" is as good as no answer: nobody may be told that it is unpaid, or sent to pay again.
+        _ask_again_later(order, reachable=result.state is not TradeState.UNKNOWN)
         if result.state is TradeState.REFUNDED:
             _open_case(order, "refunded_outside")
 

@@ -351,7 +351,8 @@ def hand_over(
         "gateway": gateway, "method": method, "merchant_id": order.payee.merchants[gateway], "started_at": moment,
         "expires_at": moment + timedelta(minutes=30), "next_check_at": moment + timedelta(seconds=5),
     }  # fmt: skip
-    kept = {"kind": "qr" if method == "qr" else "redirect", "url": url, "fields": {}}
+    kind = "form" if gateway == "unionpay" else "qr" if method == "qr" else "redirect"
+    kept = {"kind": kind, "url": url, "fields": {"orderId": order.order_no} if kind == "form" else {}}
     advance(PaymentOrder, [order.pk], "start", actor=order.payer.actor if order.payer else "", values=values)
     advance(Declaration, lines, "pay", actor=order.payer.actor if order.payer else "")
     advance(PaymentOrder, [order.pk], "accept", actor=f"system:{gateway}", values={"hand_over": kept})

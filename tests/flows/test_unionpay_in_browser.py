@@ -87,6 +87,7 @@ def test_giving_up_at_the_cashier_is_no_failure_and_says_when_it_ends(browser: B
     expect(page.get_by_text("银联不能中途取消")).to_be_visible()
     assert "失败" not in page.content()
     page.get_by_role("button", name="查结果").click()
+    expect(page.get_by_text("银联不能中途取消")).to_be_visible()
     page.get_by_role("link", name="返回去支付").click()
     page.get_by_role("button", name="打开银联").click()
     page.get_by_test_id("next").click()

@@ -111,7 +111,7 @@ def make_gallery(sandbox: Sandbox, *, phone: bool, look: Look = PLAIN) -> Galler
     hang_wallet_page(gallery, sandbox)
     hang_own_pages(gallery)
     hang_paying_pages(gallery)
-    hang_orders(gallery)
+    hang_orders(gallery, sandbox)
     return gallery
 
 
@@ -199,7 +199,7 @@ def hang_paying_pages(gallery: Gallery) -> None:
     gallery.add("registration", "/pay/registration/")
 
 
-def hang_orders(gallery: Gallery) -> None:
+def hang_orders(gallery: Gallery, sandbox: Sandbox) -> None:
     family, payer = gallery.family, gallery.family.payer
     sister = world.Somebody("王小兰", world.number("19900101", "024"))
     world.make_registration(sister, PENSION)
@@ -208,6 +208,14 @@ def hang_orders(gallery: Gallery) -> None:
     paid = world.say_paid(world.hand_over(world.open_order(payer, world.line_for(family.herself, PENSION))))
     over = world.hand_over(world.open_order(payer, world.line_for(family.husband, PENSION)), url="weixin://wxpay/x")
     expire_order(order_id=over.pk, actor="system:wechat_pay", evidence={"trade_state": "CLOSED"})
+    who = world.Somebody("王小军", world.number("19920202", "013"))
+    world.make_registration(who, PENSION)
+    brother = world.make_member(payer, who, "relative")
+    by_form = world.hand_over(
+        world.open_order(payer, world.line_for(brother, PENSION)), "unionpay", "page", f"{sandbox.url}/unionpay"
+    )
+    gallery.add("pay_form", f"/orders/{by_form.order_no}/pay/")
+    gallery.add("confirming_form", f"/orders/{by_form.order_no}/")
     gallery.add("method", f"/orders/{made.order_no}/method/")
     gallery.add("pay", f"/orders/{waiting.order_no}/pay/")
     for name, order in (("confirming", waiting), ("paid", paid), ("unpaid", over)):

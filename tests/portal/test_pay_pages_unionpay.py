@@ -78,6 +78,21 @@ def test_no_other_way_is_offered_meanwhile_and_the_page_says_until_when(family, 
     assert page.link("返回去支付")
 
 
+@pytest.mark.parametrize("code", ["03", "04", "05"])
+def test_payment_under_way_is_not_said_to_be_missing_and_nobody_is_sent_to_pay_again(
+    family, order, outside, code
+) -> None:
+    visitor = Visitor(family.payer)
+    page = pay_page(visitor, order)
+    form = next(each for each in page.forms if each.action.startswith("http"))
+    outside.client.post(form.action, data=dict(form.fields))
+    outside.rule(gateway="unionpay", point="query", fault="user_paying", params={"code": code})
+    page = visitor.press(method_page(visitor, order), "查结果")
+    assert "正在向银联核对结果" in page.text
+    assert "还没有收到付款" not in page.text
+    assert "<section data-back hidden>" in page.html
+
+
 def test_cancelling_all_the_same_is_answered_with_the_time(family, order, outside) -> None:
     visitor = Visitor(family.payer)
     pay_page(visitor, order)
