@@ -94,6 +94,7 @@ def refund_ref(refund: Refund) -> RefundRef:
         total_fen=refund.receipt.amount_fen,
         notify_url=f"{settings.BASE_URL}/hooks/{refund.gateway}/notice/",
         reason=REASON,
+        decided_at=refund.approved_at or refund.requested_at,
     )
 
 

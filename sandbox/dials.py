@@ -15,6 +15,7 @@ DEFAULTS: dict[str, object] = {
     "expire_least_seconds": 60,  # WeChat refuses a time_expire nearer than that (vendor's time)
     "refund_seconds": 30,  # a WeChat refund is under way that long (vendor's time)
     "alipay_refund_seconds": 0,  # an Alipay refund; 0: done when it is answered
+    "unionpay_refund_seconds": 30,  # a UnionPay refund is under way that long (vendor's time)
     "refund_apart_seconds": 60,  # WeChat takes the next refund of the same order after that (vendor's time)
     "fee_percent": 0.6,  # the gateways' share of a payment, as statements say it
     "statement_ready_hour": 10,  # a day's statement is there at that hour of the next

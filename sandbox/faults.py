@@ -28,7 +28,7 @@ CATALOGUE: dict[str, set[str]] = {
     "certificates": TRANSPORT | SIGNATURE,
     "cashier": TRANSPORT,
     "notice": NOTICE,
-    "refund": TRANSPORT | SIGNATURE | {"balance_short", "stays_processing", "ends_abnormal", "ends_closed"},
+    "refund": TRANSPORT | SIGNATURE | {"balance_short", "stays_processing", "ends_abnormal", "ends_closed", "unclear"},
     "refund_query": TRANSPORT | SIGNATURE | {"not_found", "still_processing", "other_order", "wrong_amount"},
     "refund_notice": NOTICE - {"wrong_app", "wrong_currency"},
     "sms": TRANSPORT | {"refuse", "delay", "lose"},

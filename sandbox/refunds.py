@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sandbox import clock, courier, dials, events, faults, writes
 from sandbox.faults import Faults
 from sandbox.models import Notice, Payment, Refund
+from sandbox.payments import new_transaction_no
 
 ENDS = {"ends_abnormal": Refund.ABNORMAL, "ends_closed": Refund.CLOSED}
 
@@ -24,6 +25,8 @@ class Asked:
 def new_refund_id(gateway: str, moment: datetime) -> str:
     if gateway == "wechat":
         return f"503000{secrets.randbelow(100):02d}{moment:%Y%m%d}{secrets.randbelow(10**14):014d}"
+    if gateway == "unionpay":
+        return new_transaction_no(gateway, moment)
     return f"{moment:%Y%m%d}{secrets.randbelow(10**20):020d}"
 
 

@@ -48,6 +48,7 @@ alipay_doors = [
 ]
 unionpay_doors = [
     path("gateway/api/frontTransReq.do", require_POST(unionpay.front)),
+    path("gateway/api/backTransReq.do", require_POST(unionpay.back)),
     path("gateway/api/queryTrans.do", require_POST(unionpay.query)),
     path("cashier/<str:token>", unionpay_pages.cashier_page),
 ]

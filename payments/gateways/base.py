@@ -161,6 +161,8 @@ class RefundRef:
     notify_url: str
     reason: str = ""
     """Shown to whoever paid; never a name or a number of a person."""
+    decided_at: datetime | None = None
+    """When it was decided, the same on every try: UnionPay names a refund by number and time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,53 +1,36 @@
-"""UnionPay's addresses: the cashier, to which a browser posts the signed order, and queryTrans for servers."""
+"""UnionPay's addresses: the cashier, to which a browser posts the signed order; refunds and queries for servers."""
 
 import hashlib
 import json
 import re
 import secrets
+from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 
 from sandbox import clock, events, faults, merchants, payments, secret_keys, writes
 from sandbox.faults import Faults
-from sandbox.models import Trade
-from sandbox.unionpay import wire
+from sandbox.models import Refund, Trade
+from sandbox.unionpay import refunds, wire
+from sandbox.unionpay.errors import WORDS, Refused
 from sandbox.unionpay.notices import facts, names, signed, spoil
 
 Answer = HttpResponse | StreamingHttpResponse
 ORDER_NO = re.compile(r"[0-9A-Za-z]{8,40}")
 CHANNELS = {"07": "B2C_PC", "08": "B2C_PHONE"}
 NEEDED = ("version", "encoding", "certId", "signature", "signMethod", "txnType", "txnSubType", "bizType", "accessType")
-WORDS = {
-    "02": "系统未开放或暂时关闭，请稍后再试",
-    "10": "报文格式错误",
-    "11": "验证签名失败",
-    "12": "重复交易",
-    "13": "报文交易要素缺失",
-    "31": "商户状态不正确",
-    "34": "查无此交易",
-    "37": "已超过最大查询次数或操作过于频繁",
-}
 
 
-class Refused(Exception):
-    """Why the request was not taken, by UnionPay's two characters."""
-
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(code)
-        self.code = code
-        self.message = f"{WORDS[code]}[{detail or code}]"
-
-
-def checked(request: HttpRequest, *, kind: str) -> dict[str, str]:
-    """The fields, with a good signature of the merchant's key. Raises Refused."""
+def checked(request: HttpRequest, *, kind: str, about: str = "orderId") -> dict[str, str]:
+    """The fields, with a good signature of the merchant's key; ``about`` must be among them. Raises Refused."""
     fields = {name: str(value) for name, value in request.POST.items()}
-    for name in (*NEEDED, "merId", "orderId", "txnTime"):
+    for name in (*NEEDED, "merId", about, "txnTime"):
         if not fields.get(name):
             raise Refused("13", name)
     if (fields["version"], fields["signMethod"], fields["txnType"]) != ("5.1.0", "01", kind):
         raise Refused("10", "version")
-    if not ORDER_NO.fullmatch(fields["orderId"]) or wire.instant(fields["txnTime"]) is None:
+    if (about == "orderId" and not ORDER_NO.fullmatch(fields["orderId"])) or wire.instant(fields["txnTime"]) is None:
         raise Refused("10", "orderId")
     if not merchants.is_unionpay_merchant(fields["merId"]):
         raise Refused("31")
@@ -138,22 +121,52 @@ def _place(ordered: Trade) -> Trade:
 
 
 def query(request: HttpRequest) -> Answer:
-    """queryTrans: what became of the order of this merchant, number and time."""
-    struck = _struck(request, "query")
+    """queryTrans: what became of the order or refund of this merchant, number and time."""
+    refund = refunds.named(request.POST.get("merId", ""), request.POST.get("orderId", ""))
+    struck = struck_refund(request, "refund_query", refund) if refund else _struck(request, "query")
+
+    def act() -> dict[str, str]:
+        fields = checked(request, kind="00")
+        if refund is None:
+            return _found(fields, struck)
+        return refunds.found(refund, fields, struck)
+
+    return door(request, struck, act)
+
+
+def back(request: HttpRequest) -> Answer:
+    """backTransReq: of what servers ask for there, refunds."""
+    paid = refunds.payment_named(request.POST.get("merId", ""), request.POST.get("origQryId", ""))
+    order_no = paid.trade.order_no if paid else ""
+    amount = wire.fen(request.POST.get("txnAmt", ""))
+    struck = faults.take("unionpay", "refund", order_no=order_no, amount_fen=amount)
+    events.note(request, events.Note("unionpay", "refund", order_no, [fault.name for fault in struck]))
+    return door(request, struck, lambda: refunds.ask(checked(request, kind="04"), struck), spoilt=False)
+
+
+def struck_refund(request: HttpRequest, point: str, refund: Refund) -> Faults:
+    order_no = refund.payment.trade.order_no
+    struck = faults.take("unionpay", point, order_no=order_no, amount_fen=refund.amount_fen)
+    events.note(request, events.Note("unionpay", point, order_no, [fault.name for fault in struck]))
+    return struck
+
+
+def door(request: HttpRequest, struck: Faults, act: Callable[[], dict[str, str]], *, spoilt: bool = True) -> Answer:
+    """Answer a server with signed fields: those of ``act``, or why it refuses."""
 
     def refuse(reason: str, status: int) -> HttpResponse:
         if reason == "too_many":
             return _answer(_failed(request, Refused("37")), struck)
         return HttpResponse(b"<html><body>Bad Gateway</body></html>", status=status, content_type="text/html")
 
-    def act() -> HttpResponse:
+    def answer() -> HttpResponse:
         try:
-            fields = _found(checked(request, kind="00"), struck)
+            fields = act()
         except Refused as refused:
             fields = _failed(request, refused)
-        return _answer(spoil(fields, struck), struck)
+        return _answer(spoil(fields, struck) if spoilt else fields, struck)
 
-    return faults.serve(request, struck, act, refuse=refuse)
+    return faults.serve(request, struck, answer, refuse=refuse)
 
 
 def _answer(fields: dict[str, str], struck: Faults) -> HttpResponse:
@@ -161,8 +174,8 @@ def _answer(fields: dict[str, str], struck: Faults) -> HttpResponse:
 
 
 def _failed(request: HttpRequest, refused: Refused) -> dict[str, str]:
-    echoed = ("accessType", "encoding", "merId", "orderId", "txnTime", "txnType", "txnSubType", "bizType")
-    fields = {name: request.POST.get(name, "") for name in echoed}
+    echoed = ("accessType", "encoding", "merId", "orderId", "txnTime", "txnType", "txnSubType", "bizType", "settleDate")
+    fields = {name: request.POST[name] for name in echoed if name in request.POST}
     return fields | {"respCode": refused.code, "respMsg": refused.message}
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from sandbox import clock, secret_keys
 from sandbox.courier import Parcel
 from sandbox.faults import NONE, Faults
-from sandbox.models import Notice, Payment, Trade
+from sandbox.models import Notice, Payment, Refund, Trade
 from sandbox.unionpay import certificates, wire
 
 STRANGE_MERCHANT = "898371000009999"
@@ -55,6 +55,25 @@ def facts(trade: Trade, payment: Payment) -> dict[str, str]:
     }
 
 
+def refund_facts(refund: Refund) -> dict[str, str]:
+    """What there is to say of a refund: a transaction of its own number and time, which names the payment's."""
+    amount = str(refund.amount_fen)
+    ended_at = (refund.ended_at or refund.asked_at).astimezone(clock.SHANGHAI)
+    return facts(refund.payment.trade, refund.payment) | {
+        "orderId": refund.refund_no,
+        "txnTime": refund.reason,
+        "txnType": "04",
+        "txnSubType": "00",
+        "txnAmt": amount,
+        "settleAmt": amount,
+        "settleDate": f"{ended_at + timedelta(hours=1):%m%d}",
+        "traceNo": refund.refund_id[-6:],
+        "traceTime": wire.local(ended_at)[4:],
+        "queryId": refund.refund_id,
+        "origQryId": refund.payment.transaction_no,
+    }
+
+
 def spoil(fields: dict[str, str], struck: Faults) -> dict[str, str]:
     """The mix-ups that a merchant must notice although the signature is right."""
     wrong = struck.get("wrong_amount")
@@ -81,6 +100,14 @@ class UnionPayCarrier:
 
     def compose(self, notice_id: str, trade: Trade, payment: Payment, struck: Faults) -> str:
         fields = facts(trade, payment) | {"respCode": "00", "respMsg": "成功[0000000]"}
+        return json.dumps(spoil(fields, struck), ensure_ascii=False)
+
+    def tells_of(self, refund: Refund) -> bool:
+        """Only money that has gone back is told; a refund that came to nothing is to be asked about."""
+        return refund.status == Refund.SUCCESS
+
+    def compose_refund(self, notice_id: str, refund: Refund, struck: Faults) -> str:
+        fields = refund_facts(refund) | {"respCode": "00", "respMsg": "成功[0000000]"}
         return json.dumps(spoil(fields, struck), ensure_ascii=False)
 
     def pack(self, notice: Notice, struck: Faults) -> Parcel:

@@ -51,6 +51,7 @@ PURE = (
     "payments.estimate",
     "payments.gateways.wechat_pay.wire",
     "payments.gateways.alipay.wire",
+    "payments.gateways.unionpay.trust",
     "payments.gateways.unionpay.wire",
     "registration.feed_format",
     "reconciliation.formats",

@@ -1,4 +1,4 @@
-"""UnionPay as a gateway: a form to its cashier, query, notices. It closes no order: only the expiry ends one.
+"""UnionPay as a gateway: a form to its cashier, query, refunds, notices. It closes no order: only the expiry ends one.
 
 What the browser brings back from the cashier proves nothing, and nothing here reads it.
 """
@@ -25,16 +25,21 @@ from payments.gateways.base import (
     Notice,
     NoticeKind,
     OrderRef,
+    RefundRef,
+    RefundResult,
+    RefundState,
     Result,
     SignatureInvalid,
     TradeState,
 )
 from payments.gateways.calls import Caller
 from payments.gateways.unionpay import wire
+from payments.gateways.unionpay.trust import Trust, signer_key
 
 logger = logging.getLogger(__name__)
 
 FRONT_PATH = "/gateway/api/frontTransReq.do"
+REFUND_PATH = "/gateway/api/backTransReq.do"
 QUERY_PATH = "/gateway/api/queryTrans.do"
 
 
@@ -91,7 +96,7 @@ class UnionPay:
         return HandOver(HandOverKind.FORM, address, wire.signed(self._own_key(), fields))
 
     def query(self, order: OrderRef) -> Result:
-        fields = self._ask(wire.query_fields(order, cert_id=self.config.cert_id))
+        fields = self._ask(QUERY_PATH, wire.query_fields(order, cert_id=self.config.cert_id))
         code = wire.answer_code(fields)
         if code in wire.REFUSAL_CODES:
             raise GatewayRefused(code)
@@ -111,6 +116,31 @@ class UnionPay:
         """See `Gateway.close`. UnionPay has no such call: this only asks, and never says CLOSED."""
         return self.query(order)
 
+    def refund(self, refund: RefundRef) -> RefundResult:
+        """See `Gateway.refund`. It never says SUCCESS: only a notice or the query does."""
+        fields = self._ask(REFUND_PATH, wire.refund_fields(refund, cert_id=self.config.cert_id))
+        code = wire.answer_code(fields)
+        if code in wire.REFUSAL_CODES_OF_REFUND:
+            raise GatewayRefused(code)
+        if code != wire.OK and code not in wire.UNDER_WAY_CODES:
+            raise GatewayUnreachable(f"code {code}")
+        try:
+            return wire.read_refund(fields, refund=refund)
+        except wire.Unreadable as error:
+            raise GatewayUnreachable(str(error)) from error
+
+    def query_refund(self, refund: RefundRef) -> RefundResult:
+        fields = self._ask(QUERY_PATH, wire.refund_query_fields(refund, cert_id=self.config.cert_id))
+        code = wire.answer_code(fields)
+        if code in wire.REFUSAL_CODES:
+            raise GatewayRefused(code)
+        if code not in (wire.OK, wire.NOT_FOUND):
+            raise GatewayUnreachable(f"code {code}")
+        try:
+            return wire.read_refund_query(fields, refund=refund)
+        except wire.Unreadable as error:
+            raise GatewayUnreachable(str(error)) from error
+
     def parse_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         try:
             fields = wire.read_form(body)
@@ -119,21 +149,25 @@ class UnionPay:
             raise SignatureInvalid(str(error)) from error
         sent_at = wire.notice_time(fields)
         fresh = sent_at is not None and abs(clock.now() - sent_at) <= FRESH_FOR
+        digest = hashlib.sha256(body).hexdigest()
         try:
+            if fields.get("txnType") == wire.REFUND:
+                refund = wire.read_refund_notice(fields)
+                return Notice(_refund_key(refund, digest), NoticeKind.REFUND, "", None, fresh, sent_at, refund)
             result = wire.read_notice(fields)
         except wire.Unreadable:
-            return Notice(hashlib.sha256(body).hexdigest(), NoticeKind.OTHER, "", None, fresh, sent_at)
-        return Notice(_notice_key(result, body), NoticeKind.PAYMENT, result.order_no, result, fresh, sent_at)
+            return Notice(digest, NoticeKind.OTHER, "", None, fresh, sent_at)
+        return Notice(_notice_key(result, digest), NoticeKind.PAYMENT, result.order_no, result, fresh, sent_at)
 
     def ack(self, accepted: bool) -> tuple[int, str, bytes]:
         """UnionPay tries again until the status is 200."""
         return (200, "text/plain", b"ok") if accepted else (500, "text/plain", b"fail")
 
-    def _ask(self, fields: Mapping[str, str]) -> dict[str, str]:
+    def _ask(self, path: str, fields: Mapping[str, str]) -> dict[str, str]:
         """One request from server to server; returns the verified fields. Raises GatewayUnreachable."""
         body = urlencode(wire.signed(self._own_key(), fields)).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"}
-        answer = self._caller.call("POST", QUERY_PATH, headers, body)
+        answer = self._caller.call("POST", path, headers, body)
         if answer.status != 200:
             raise GatewayUnreachable(f"status {answer.status}")
         try:
@@ -151,8 +185,8 @@ class UnionPay:
             middles = signing.certificates(self.config.middle_certificate_file)
         except signing.KeyUnusable as error:
             raise GatewayUnreachable("a certificate of UnionPay's issuer is missing") from error
-        trust = wire.Trust(roots, middles, self.config.signer_name)
-        if not wire.is_signed(wire.signer_key(fields, trust, clock.now()), fields):
+        trust = Trust(roots, middles, self.config.signer_name)
+        if not wire.is_signed(signer_key(fields, trust, clock.now()), fields):
             raise wire.Unreadable("unsigned or wrongly signed")
 
     def _own_key(self) -> RSAPrivateKey:
@@ -162,8 +196,11 @@ class UnionPay:
             raise GatewayUnreachable("our own key is missing") from error
 
 
-def _notice_key(result: Result, body: bytes) -> str:
+def _notice_key(result: Result, digest: str) -> str:
     """A notice has no number of its own: that of the trade, the same on every try."""
-    if result.state is TradeState.PAID:
-        return f"paid:{result.trade_no}"
-    return hashlib.sha256(body).hexdigest()
+    return f"paid:{result.trade_no}" if result.state is TradeState.PAID else digest
+
+
+def _refund_key(refund: RefundResult, digest: str) -> str:
+    """The number of the refund at UnionPay, the same on every try."""
+    return f"refunded:{refund.gateway_refund_no}" if refund.state is RefundState.SUCCESS else digest

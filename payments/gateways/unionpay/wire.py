@@ -3,23 +3,28 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.x509.oid import NameOID
 
 from core import signing
 from core.money import Fen
-from payments.gateways.base import CURRENCY, OrderRef, Result, TradeState
+from payments.gateways.base import (
+    CURRENCY,
+    OrderRef,
+    RefundRef,
+    RefundResult,
+    RefundState,
+    Result,
+    TradeState,
+)
 
 VERSION = "5.1.0"
 BY_CERTIFICATE = "01"
 CONSUMPTION = "01"
+REFUND = "04"
 YUAN = "156"
 FIELDS_MAX = 100
 DAY_BEGINS_AT = time(23, 0)
@@ -32,6 +37,12 @@ UNDER_WAY_CODES = frozenset({"03", "04", "05"})
 NOT_FOUND = "34"
 REFUSAL_CODES = frozenset({"10", "11", "13", "31", "32"})
 """Our own request is at fault: its form, its signature, a missing field, the merchant's state or rights."""
+REFUSAL_CODES_OF_REFUND = REFUSAL_CODES | {"33", "35", "36", "38", "39", "43", "64"}
+"""The same for a refund: the amount, the state of the trade or another fact in it, risk, the hour, no such business,
+too little money of the merchant's. 12, the same number twice, is none: an earlier try was taken. 34, whether of the
+trade or of the refund, is left open."""
+FAILED_CODES = REFUSAL_CODES_OF_REFUND | {"01", "30", "60", "61", "62", "63"}
+"""A refund that was begun and ended without money going back. A code not listed leaves it unknown."""
 
 _KEPT = (
     "merId",
@@ -41,6 +52,7 @@ _KEPT = (
     "txnAmt",
     "currencyCode",
     "queryId",
+    "origQryId",
     "respCode",
     "origRespCode",
     "traceNo",
@@ -49,6 +61,7 @@ _KEPT = (
     "settleAmt",
     "settleCurrencyCode",
 )
+_QUESTION = {"txnType": "00", "txnSubType": "00", "bizType": "000000"}
 _NOT_IN_WORDS = str.maketrans(dict.fromkeys("{}[]&=", " "))
 _WORDS_MAX = 40
 _ORDER_NO = re.compile(r"[0-9A-Za-z]{8,40}", re.ASCII)
@@ -58,16 +71,6 @@ _SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 class Unreadable(ValueError):
     """Something that UnionPay does not say, in these words, in this place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """By whom UnionPay's certificates must have been issued, and to whom."""
-
-    roots: tuple[x509.Certificate, ...]
-    middles: tuple[x509.Certificate, ...]
-    signer: str
-    """The third part of the certificate's common name; other merchants hold certificates of the same issuer."""
 
 
 # What we sign and say
@@ -82,7 +85,7 @@ def signed(key: RSAPrivateKey, fields: Mapping[str, str]) -> dict[str, str]:
 def cashier_fields(order: OrderRef, *, cert_id: str, on_phone: bool) -> dict[str, str]:
     """What is to be paid, for the browser to carry. The same order gives the same words every time."""
     commodity = order.description.translate(_NOT_IN_WORDS)[:_WORDS_MAX]
-    return _common(order, cert_id) | {
+    return _of_order(order, cert_id) | {
         "txnType": CONSUMPTION,
         "txnSubType": "01",
         "bizType": "000201",
@@ -99,24 +102,55 @@ def cashier_fields(order: OrderRef, *, cert_id: str, on_phone: bool) -> dict[str
 
 def query_fields(order: OrderRef, *, cert_id: str) -> dict[str, str]:
     """An order is named by merchant, number and the time at which it was first handed over."""
-    return _common(order, cert_id) | {"txnType": "00", "txnSubType": "00", "bizType": "000000"}
+    return _of_order(order, cert_id) | _QUESTION
 
 
-def _common(order: OrderRef, cert_id: str) -> dict[str, str]:
+def refund_fields(refund: RefundRef, *, cert_id: str) -> dict[str, str]:
+    """What is to go back, of which trade. The same refund gives the same words every time."""
+    return _of_refund(refund, cert_id) | {
+        "txnType": REFUND,
+        "txnSubType": "00",
+        "bizType": "000201",
+        "channelType": "07",
+        "origQryId": refund.trade_no,
+        "txnAmt": str(refund.amount_fen),
+        "backUrl": refund.notify_url,
+    }
+
+
+def refund_query_fields(refund: RefundRef, *, cert_id: str) -> dict[str, str]:
+    """A refund is asked about as an order is, by its own number and time."""
+    return _of_refund(refund, cert_id) | _QUESTION
+
+
+def _of_order(order: OrderRef, cert_id: str) -> dict[str, str]:
+    return common_fields(order.merchant, cert_id) | {"orderId": order.order_no, "txnTime": order_time(order)}
+
+
+def _of_refund(refund: RefundRef, cert_id: str) -> dict[str, str]:
+    return common_fields(refund.merchant, cert_id) | {"orderId": refund.refund_no, "txnTime": refund_time(refund)}
+
+
+def common_fields(merchant: str, cert_id: str) -> dict[str, str]:
     return {
         "version": VERSION,
         "encoding": "UTF-8",
         "signMethod": BY_CERTIFICATE,
         "certId": cert_id,
         "accessType": "0",
-        "merId": order.merchant,
-        "orderId": order.order_no,
-        "txnTime": order_time(order),
+        "merId": merchant,
     }
 
 
 def order_time(order: OrderRef) -> str:
     return _local(order.created_at)
+
+
+def refund_time(refund: RefundRef) -> str:
+    """Raises ValueError for a refund that nobody has decided: without its time it could not be asked about."""
+    if refund.decided_at is None:
+        raise ValueError("a refund without the moment of its decision")
+    return _local(refund.decided_at)
 
 
 # What they sign and say
@@ -172,38 +206,6 @@ def _each_once(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return fields
 
 
-def signer_key(fields: Mapping[str, str], trust: Trust, moment: datetime) -> RSAPublicKey:
-    """The key of the certificate that the message brings, once it is known to be UnionPay's. Raises Unreadable."""
-    try:
-        certificate = x509.load_pem_x509_certificate(fields.get("signPubKeyCert", "").strip().encode())
-        key = certificate.public_key()
-        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        said = str(names[0].value).split("@") if len(names) == 1 else []
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise Unreadable("no certificate") from None
-    if not isinstance(key, RSAPublicKey) or key.key_size < signing.KEY_BITS_MIN:
-        raise Unreadable("no RSA key in the certificate")
-    if said[2:3] != [trust.signer]:
-        raise Unreadable("a certificate of somebody else")
-    above = [each for each in trust.middles if _issued(each, certificate)]
-    anchors = [(middle, root) for middle in above for root in trust.roots if _issued(root, middle)]
-    if not any(all(_in_force(each, moment) for each in (certificate, *pair)) for pair in anchors):
-        raise Unreadable("a certificate of another issuer, or not in force")
-    return key
-
-
-def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def _in_force(certificate: x509.Certificate, moment: datetime) -> bool:
-    return certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc
-
-
 def is_signed(key: RSAPublicKey, fields: Mapping[str, str]) -> bool:
     """Whether the owner of this key signed these fields; they are left as they are."""
     if (fields.get("version"), fields.get("signMethod")) != (VERSION, BY_CERTIFICATE):
@@ -212,7 +214,7 @@ def is_signed(key: RSAPublicKey, fields: Mapping[str, str]) -> bool:
 
 
 def answer_code(fields: Mapping[str, str]) -> str:
-    """The code of the question itself; of the order asked about see `read_query`."""
+    """The code of the question itself; of what was asked about see `read_query`."""
     return _word(fields, "respCode") or "UNKNOWN"
 
 
@@ -254,6 +256,57 @@ def _trade(fields: Mapping[str, str], state: TradeState) -> Result:
     if not _ORDER_NO.fullmatch(result.order_no) or not 0 < len(result.merchant_id) <= 15:
         raise Unreadable("trade without order or merchant")
     if state is TradeState.PAID and (result.amount_fen is None or not _QUERY_ID.fullmatch(result.trade_no)):
+        raise Unreadable("success without amount or number")
+    return result
+
+
+def read_refund(fields: Mapping[str, str], *, refund: RefundRef) -> RefundResult:
+    """The answer to a refund that was not refused: 00 is accepted and not yet given back, all else unknown. Raises
+    Unreadable."""
+    return _refund(fields, RefundState.PROCESSING if answer_code(fields) == OK else RefundState.UNKNOWN, refund)
+
+
+def read_refund_query(fields: Mapping[str, str], *, refund: RefundRef) -> RefundResult:
+    """What an answer to a question says about the refund. Raises Unreadable."""
+    code = NOT_FOUND if answer_code(fields) == NOT_FOUND else _word(fields, "origRespCode")
+    if not code:
+        raise Unreadable("answer without the refund's code")
+    return _refund(fields, RefundState.NOT_FOUND if code == NOT_FOUND else _ended(code), refund)
+
+
+def read_refund_notice(fields: Mapping[str, str]) -> RefundResult:
+    """What a notice says about a refund, which it names by the number that we gave it. Raises Unreadable."""
+    if _word(fields, "txnType") != REFUND:
+        raise Unreadable("no refund")
+    return _refund(fields, _ended(answer_code(fields)))
+
+
+def _ended(code: str) -> RefundState:
+    if code in PAID_CODES:
+        return RefundState.SUCCESS
+    return RefundState.CLOSED if code in FAILED_CODES else RefundState.UNKNOWN
+
+
+def _refund(fields: Mapping[str, str], state: RefundState, asked: RefundRef | None = None) -> RefundResult:
+    """An answer need not name the trade, nor repeat the amount of what was not made; a notice names all."""
+    trade_no = _word(fields, "origQryId") or (asked.trade_no if asked else "")
+    result = RefundResult(
+        state=state,
+        refund_no=_word(fields, "orderId"),
+        merchant_id=_word(fields, "merId"),
+        trade_no=trade_no,
+        amount_fen=_fen(fields.get("txnAmt", "")),
+        gateway_refund_no=_word(fields, "queryId"),
+        refunded_at=_paid_at(fields) if state is RefundState.SUCCESS else None,
+        raw={name: _word(fields, name) for name in _KEPT if _word(fields, name)},
+    )
+    if not _ORDER_NO.fullmatch(result.refund_no) or not 0 < len(result.merchant_id) <= 15:
+        raise Unreadable("refund without number or merchant")
+    if asked and (result.refund_no, result.merchant_id, result.trade_no, _word(fields, "txnTime")) != (
+        asked.refund_no, asked.merchant, asked.trade_no, refund_time(asked)):  # fmt: skip
+        raise Unreadable("answer about another refund, merchant, trade or time")
+    is_numbered = all(_QUERY_ID.fullmatch(each) for each in (trade_no, result.gateway_refund_no))
+    if state is RefundState.SUCCESS and (result.amount_fen is None or not is_numbered):
         raise Unreadable("success without amount or number")
     return result
 

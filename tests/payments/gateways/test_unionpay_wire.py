@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments.gateways.base import TradeState
-from payments.gateways.unionpay import wire
+from payments.gateways.unionpay import trust, wire
 from payments.receipts import CUT_OFF, channel_day
 from tests.payments.gateways import unionpay_world as world
 
@@ -32,7 +32,7 @@ def issued(keys):
 
 
 def trust_in(chain):
-    return wire.Trust((chain.root.certificate,), (chain.middle.certificate,), world.SIGNER)
+    return trust.Trust((chain.root.certificate,), (chain.middle.certificate,), world.SIGNER)
 
 
 # What we say and sign.
@@ -97,21 +97,21 @@ def test_another_way_of_signing_is_not_taken(keys, issued, name, value):
 
 
 def test_certificate_of_unionpay_is_believed(keys, issued):
-    key = wire.signer_key(world.signed(issued.leaf, {}), trust_in(issued), NOW)
+    key = trust.signer_key(world.signed(issued.leaf, {}), trust_in(issued), NOW)
     assert key.public_numbers() == keys.platform.public_key().public_numbers()
 
 
 @pytest.mark.parametrize("at", [NOW + timedelta(days=366), NOW - timedelta(days=800)])
 def test_certificate_that_is_not_in_force_is_not_believed(issued, at):
     with pytest.raises(wire.Unreadable):
-        wire.signer_key(world.signed(issued.leaf, {}), trust_in(issued), at)
+        trust.signer_key(world.signed(issued.leaf, {}), trust_in(issued), at)
 
 
 def test_certificate_of_another_merchant_of_the_same_issuer_is_not_believed(keys, issued):
     for common_name in ("041@8310@某某商户@00016494", world.SIGNER, f"x@{world.SIGNER}", ""):
         theirs = world.issue(common_name or "x", keys.platform, issued.middle, is_authority=False)
         with pytest.raises(wire.Unreadable):
-            wire.signer_key(world.signed(theirs, {}), trust_in(issued), NOW)
+            trust.signer_key(world.signed(theirs, {}), trust_in(issued), NOW)
 
 
 def test_certificate_of_another_issuer_is_not_believed(keys, issued):
@@ -121,26 +121,26 @@ def test_certificate_of_another_issuer_is_not_believed(keys, issued):
     for by in (None, false_middle, issued.leaf, issued.root):
         theirs = world.issue(world.common_name(), keys.stranger, by, is_authority=False)
         with pytest.raises(wire.Unreadable):
-            wire.signer_key(world.signed(theirs, {}), trust_in(issued), NOW)
+            trust.signer_key(world.signed(theirs, {}), trust_in(issued), NOW)
 
 
 @given(st.text() | st.binary().map(lambda content: content.decode("latin-1")))
 def test_any_certificate_is_read_or_unreadable(issued, text):
     with pytest.raises(wire.Unreadable):
-        wire.signer_key({"signPubKeyCert": text}, trust_in(issued), NOW)
+        trust.signer_key({"signPubKeyCert": text}, trust_in(issued), NOW)
 
 
 def test_old_and_new_issuer_are_both_believed_while_they_change(keys, issued):
     second_root = world.issue("second root", keys.stranger, None)
     second = world.issue("second", keys.stranger, second_root)
     leaf = world.issue(world.common_name(), keys.platform, second, is_authority=False)
-    both = wire.Trust(
+    both = trust.Trust(
         (issued.root.certificate, second_root.certificate),
         (issued.middle.certificate, second.certificate),
         world.SIGNER,
     )
     for each in (issued.leaf, leaf):
-        assert wire.signer_key(world.signed(each, {}), both, NOW)
+        assert trust.signer_key(world.signed(each, {}), both, NOW)
 
 
 # How they write.

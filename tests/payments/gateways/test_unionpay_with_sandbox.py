@@ -1,5 +1,6 @@
 """Our UnionPay client against the sandbox, over HTTP: the vendor's protocol as somebody else understood it."""
 
+import contextlib
 import dataclasses
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,15 @@ import httpx
 import pytest
 
 from core import clock
-from payments.gateways.base import GatewayRefused, GatewayUnreachable, Method, NoticeKind, SignatureInvalid, TradeState
+from payments.gateways.base import (
+    GatewayRefused,
+    GatewayUnreachable,
+    Method,
+    NoticeKind,
+    RefundState,
+    SignatureInvalid,
+    TradeState,
+)
 from payments.gateways.unionpay.client import Config, UnionPay
 from tests.outside import gateway_settings, ready
 from tests.payments.gateways.unionpay_world import MERCHANT
@@ -186,3 +195,104 @@ def test_repeated_notice_has_the_same_key(sandbox, unionpay, order, vendor):
     sandbox.rule(**rule, params={"apart_seconds": 0})
     sandbox.pay(order.order_no)
     assert len({unionpay.parse_notice(*one).key for one in heard(vendor, 2)}) == 1
+
+
+# Refunds.
+
+
+@pytest.fixture
+def refund(sandbox, unionpay, order, refund, vendor):
+    """Of a part of a paid order; the notice of the payment has been heard."""
+    visit(unionpay.create(order, Method.PAGE))
+    sandbox.pay(order.order_no)
+    heard(vendor)
+    vendor.asked.clear()
+    return dataclasses.replace(
+        refund, refund_no=uuid.uuid4().hex[:26].upper(), merchant=MERCHANT, notify_url=order.notify_url,
+        trade_no=unionpay.query(order).trade_no, decided_at=datetime.now(UTC),
+    )  # fmt: skip
+
+
+def test_refund_is_taken_then_made_and_told(sandbox, unionpay, refund, vendor):
+    assert unionpay.query_refund(refund).state is RefundState.NOT_FOUND
+    taken = unionpay.refund(refund)
+    assert (taken.state, taken.trade_no, taken.amount_fen) == (RefundState.PROCESSING, refund.trade_no, 18_000)
+    assert unionpay.query_refund(refund).state is RefundState.UNKNOWN, "05: under way"
+    sandbox.control("POST", "refunds", json={"refund_no": refund.refund_no})
+    done = unionpay.query_refund(refund)
+    notice = unionpay.parse_notice(*heard(vendor)[0])
+    assert (done.state, done.amount_fen) == (RefundState.SUCCESS, 18_000)
+    assert (notice.kind, notice.refund.state, notice.fresh) == (NoticeKind.REFUND, RefundState.SUCCESS, True)
+    for name in ("refund_no", "trade_no", "amount_fen", "gateway_refund_no", "merchant_id"):
+        assert getattr(notice.refund, name) == getattr(done, name)
+    assert done.gateway_refund_no == taken.gateway_refund_no
+
+
+def test_refund_ends_by_itself_after_its_time(sandbox, unionpay, refund):
+    sandbox.dial(unionpay_refund_seconds=0.2)
+    unionpay.refund(refund)
+    wait_until(lambda: unionpay.query_refund(refund).state is RefundState.SUCCESS)
+
+
+def test_order_of_a_refund_stays_paid(sandbox, unionpay, refund, order):
+    unionpay.refund(refund)
+    sandbox.control("POST", "refunds", json={"refund_no": refund.refund_no})
+    result = unionpay.query(order)
+    assert (result.state, result.trade_no, result.amount_fen) == (TradeState.PAID, refund.trade_no, 38_000)
+
+
+def test_the_same_refund_twice_gives_back_once(sandbox, unionpay, refund):
+    """G18."""
+    sandbox.rule(gateway="unionpay", point="refund", fault="lose_answer", times=1)
+    for _ in range(2):
+        with pytest.raises(GatewayUnreachable):
+            unionpay.refund(refund)  # lost, then 12: the number came before
+    sandbox.control("POST", "refunds", json={"refund_no": refund.refund_no})
+    assert unionpay.query_refund(refund).amount_fen == 18_000
+    assert len(sandbox.control("GET", f"refunds?refund_no={refund.refund_no}")["refunds"]) == 1
+
+
+@pytest.mark.parametrize("code", ["03", "04", "05"])
+def test_refund_whose_state_they_do_not_know_is_unknown_and_made_all_the_same(sandbox, unionpay, refund, code):
+    sandbox.rule(gateway="unionpay", point="refund", fault="unclear", params={"code": code})
+    assert unionpay.refund(refund).state is RefundState.UNKNOWN
+    sandbox.control("POST", "refunds", json={"refund_no": refund.refund_no})
+    assert unionpay.query_refund(refund).state is RefundState.SUCCESS
+
+
+@pytest.mark.parametrize(("changes", "code"), [({"amount_fen": 38_001}, "33"), ({"fault": "balance_short"}, "64")])
+def test_refund_that_they_will_not_make_is_refused(sandbox, unionpay, refund, changes, code):
+    if changes.pop("fault", ""):
+        sandbox.rule(gateway="unionpay", point="refund", fault="balance_short")
+    with pytest.raises(GatewayRefused) as caught:
+        unionpay.refund(dataclasses.replace(refund, **changes))
+    assert caught.value.code == code
+    assert unionpay.query_refund(refund).state is RefundState.NOT_FOUND
+
+
+@pytest.mark.parametrize("fault", ["ends_abnormal", "ends_closed"])
+def test_refund_that_came_to_nothing_is_closed(sandbox, unionpay, refund, fault):
+    """G19."""
+    sandbox.rule(gateway="unionpay", point="refund", fault=fault)
+    sandbox.dial(unionpay_refund_seconds=0)
+    assert unionpay.refund(refund).state is RefundState.PROCESSING
+    assert unionpay.query_refund(refund).state is RefundState.CLOSED
+
+
+def test_refund_is_not_found_under_another_time(unionpay, refund):
+    unionpay.refund(refund)
+    other = dataclasses.replace(refund, decided_at=refund.decided_at - timedelta(minutes=1))
+    assert unionpay.query_refund(other).state is RefundState.NOT_FOUND
+
+
+@pytest.mark.parametrize("fault", ["unsigned", "forged", "unknown_serial", "server_error", "too_many", "garbage"])
+def test_word_on_a_refund_that_is_not_theirs_is_unknown(sandbox, unionpay, refund, fault):
+    sandbox.rule(gateway="unionpay", point="refund", fault=fault, params={"done": True}, times=1)
+    sandbox.rule(gateway="unionpay", point="refund_query", fault=fault, times=1)
+    with pytest.raises(GatewayUnreachable):
+        unionpay.refund(refund)
+    with contextlib.suppress(GatewayUnreachable):  # 12 where it was taken
+        unionpay.refund(refund)
+    with pytest.raises(GatewayUnreachable):
+        unionpay.query_refund(refund)
+    assert unionpay.query_refund(refund).state is RefundState.UNKNOWN, "under way"

@@ -140,3 +140,43 @@ def not_there(order, **changes: str | None) -> dict[str, str]:
     fields = {name: value for name, value in trade(order).items() if name in ANSWER_NAMES}
     given = fields | {"txnType": "00", "respCode": "34", "respMsg": "查无此交易[2600000]"} | changes
     return {name: value for name, value in given.items() if value is not None}
+
+
+REFUND_ID = "952607281030128847018"
+
+
+def refund_found(refund, **changes: str | None) -> dict[str, str]:
+    """What the answer to a question says of a refund that was made."""
+    fields = {
+        "accessType": "0",
+        "bizType": "000201",
+        "encoding": "UTF-8",
+        "merId": refund.merchant,
+        "orderId": refund.refund_no,
+        "txnTime": beijing(refund.decided_at),
+        "txnType": "00",
+        "txnSubType": "00",
+        "respCode": "00",
+        "origRespCode": "00",
+        "queryId": REFUND_ID,
+        "traceNo": "884701",
+        "traceTime": beijing(refund.decided_at)[4:],
+        "settleDate": (refund.decided_at.astimezone(ZoneInfo("Asia/Shanghai")) + timedelta(hours=1)).strftime("%m%d"),
+        "txnAmt": str(refund.amount_fen),
+        "currencyCode": "156",
+        "accNo": "6221********0000",
+    } | changes
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def refund_taken(refund, **changes: str | None) -> dict[str, str]:
+    """What backTransReq.do answers to a refund."""
+    fields = refund_found(refund, origRespCode=None, traceNo=None, traceTime=None, settleDate=None, accNo=None)
+    given = fields | {"txnType": "04", "origQryId": refund.trade_no} | changes
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def refund_notice(refund, **changes: str | None) -> dict[str, str]:
+    """What a notice says of a refund that was made."""
+    fields = refund_found(refund, origRespCode=None) | {"txnType": "04", "origQryId": refund.trade_no} | changes
+    return {name: value for name, value in fields.items() if value is not None}
