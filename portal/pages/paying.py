@@ -148,7 +148,7 @@ def method(request: HttpRequest, order_no: str) -> HttpResponse:
         "order": order,
         "summary": summary_of(order),
         "offers": found,
-        "usual": devices.usual_gateway(order.payer, found),
+        "usual": devices.usual_gateway(payer_of(request), found),
         "error": error,
         "turn": turn,
         "turns": turns,
