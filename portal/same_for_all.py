@@ -28,10 +28,11 @@ class SameForAll(Node):
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
+        self._has_addresses = any(isinstance(node, URLNode | StaticNode) for node in nodes)
         self.kept: dict[Key, SafeString] = {}
 
     def render(self, context: Context) -> SafeString:
-        key = get_language(), get_script_prefix(), context.autoescape
+        key = get_language(), get_script_prefix() if self._has_addresses else "", context.autoescape
         text = self.kept.get(key)
         if text is None:
             text = self.kept[key] = mark_safe("".join(node.render(context) for node in self.nodes))  # noqa: S308

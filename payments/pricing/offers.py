@@ -2,8 +2,8 @@
 
 from calendar import monthrange
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 from payments.policies.terms import GroupTerms, LatePrice, PolicyTerms, Split, Tier, TierChange, Waiting
 from payments.pricing.enrolment import age_on
@@ -38,14 +38,11 @@ def regular_payable(facts: Facts, period: Period, policy: PolicyFact, today: dat
     months = months_left(paid_months(facts, period), period.first_month) if terms.split is Split.MONTHS else ()
     if not tiers or (terms.split is Split.MONTHS and not months):
         return None
-    bare = _bare(period, policy, BASE, tuple(kept or tiers), today)
-    return replace(
-        bare,
-        last_year_tier_fen=last_year_fen,
-        months=months,
-        warnings=(*bare.warnings, Warn.TIER_FIXED) if kept else bare.warnings,
-        hidden_tiers=_hidden(terms, group),
-    )
+    more = (Warn.TIER_FIXED,) if kept else ()
+    return _payable(
+        period, policy, BASE, tuple(kept or tiers), today,
+        warnings=more, last_year_tier_fen=last_year_fen, months=months, hidden_tiers=_hidden(terms, group),
+    )  # fmt: skip
 
 
 def top_up_payable(facts: Facts, period: Period, policy: PolicyFact, today: date) -> Payable | None:
@@ -72,14 +69,13 @@ def top_up_payable(facts: Facts, period: Period, policy: PolicyFact, today: date
     )
     if not higher:
         return None
-    bare = _bare(period, policy, TOP_UP, higher, today)
-    return replace(bare, last_on=terms.top_up_to, paid_tier_fen=paid_fen)
+    return _payable(period, policy, TOP_UP, higher, today, last_on=terms.top_up_to, paid_tier_fen=paid_fen)
 
 
 def assessed_payable(assessed: AssessedFact, period: Period, policy: PolicyFact, today: date) -> Payable:
     """特殊缴费: the agency's amount, no tier and no splitting (PO-7)."""
-    bare = _bare(period, policy, assessed.assessed_no, (), today)
-    return replace(bare, fixed_fen=assessed.amount_fen, last_on=assessed.payable_to or bare.last_on)
+    part, last_on = assessed.assessed_no, assessed.payable_to
+    return _payable(period, policy, part, (), today, last_on=last_on, fixed_fen=assessed.amount_fen)
 
 
 Months = tuple[int | None, int | None] | None
@@ -126,9 +122,13 @@ def _checked_run(payable_months: tuple[int, ...], months: Months) -> tuple[int, 
     return first, last
 
 
-def _bare(period: Period, policy: PolicyFact, part: str, tiers: tuple[TierOffer, ...], today: date) -> Payable:
-    """What every payable of a period says."""
+def _payable(
+    period: Period, policy: PolicyFact, part: str, tiers: tuple[TierOffer, ...], today: date, *,
+    warnings: tuple[Warn, ...] = (), last_on: date | None = None, **more: Any,
+) -> Payable:  # fmt: skip
+    """What every payable of a period says, and what this one says besides."""
     registration, terms = period.registration, policy.terms
+    waiting = waiting_for(terms, period, today)
     return Payable(
         registration_id=registration.registration_id,
         policy_id=policy.policy_id,
@@ -140,10 +140,11 @@ def _bare(period: Period, policy: PolicyFact, part: str, tiers: tuple[TierOffer,
         part=part,
         tiers=tiers,
         terms=terms,
-        last_on=terms.last_on(period.coverage_year),
+        last_on=last_on or terms.last_on(period.coverage_year),
         concentrated_to=terms.window.concentrated_to,
-        waiting=waiting_for(terms, period, today),
-        warnings=_warnings(terms, period, today),
+        waiting=waiting,
+        warnings=(*_warnings(terms, waiting), *warnings),
+        **more,
     )
 
 
@@ -215,9 +216,9 @@ def _replaced(group: GroupTerms, tier_fen: int) -> int | None:
     return tier.replaces_fen if tier.replaces_fen is not None else tier.amount_fen
 
 
-def _warnings(terms: PolicyTerms, period: Period, today: date) -> tuple[Warn, ...]:
+def _warnings(terms: PolicyTerms, waiting: WaitingFact | None) -> tuple[Warn, ...]:
     found: Iterable[tuple[Warn, bool]] = (
-        (Warn.WAITING, waiting_for(terms, period, today) is not None),
+        (Warn.WAITING, waiting is not None),
         (Warn.PROVISIONAL, terms.provisional),
         (Warn.DEMO, terms.demo),
     )
