@@ -17,6 +17,7 @@ def open_discrepancy(
     declaration: Declaration | None = None,
     receipt_id: int | None = None,
     facts: dict[str, Any] | None = None,
+    owner_id: int | None = None,
 ) -> Discrepancy:
     """Open a case, once for each `key`: a second call returns the first one's row."""
     found, made = Discrepancy.objects.get_or_create(
@@ -29,6 +30,7 @@ def open_discrepancy(
             "receipt_id": receipt_id,
             "facts": facts or {},
             "opened_at": clock.now(),
+            "owner_id": owner_id,
         },
     )
     if made:

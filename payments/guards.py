@@ -1,4 +1,4 @@
-"""The database's own refusals about money (FAULTS 3: I2, I3, I4, I6, I7).
+"""The database's own refusals about money (FAULTS 3: I2, I3, I4, I6, I7, I8).
 
 Deferred to the commit, because a payment writes its rows one after the other.
 """
@@ -71,4 +71,80 @@ DROP FUNCTION payments_guard_receipt() CASCADE;
 DROP FUNCTION payments_guard_paid() CASCADE;
 DROP FUNCTION payments_guard_freed() CASCADE;
 DROP FUNCTION payments_guard_order() CASCADE;
+"""
+
+REFUNDS = """
+CREATE FUNCTION payments_guard_refund() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    whole bigint;
+    asked bigint;
+    held bigint;
+BEGIN
+    -- two refunds of one receipt wait for each other here, so that each sees the other
+    SELECT amount_fen INTO whole FROM payments_receipt WHERE id = NEW.receipt_id FOR NO KEY UPDATE;
+    SELECT coalesce(sum(amount_fen), 0) INTO asked FROM payments_refund
+        WHERE receipt_id = NEW.receipt_id AND status <> 'rejected';
+    IF asked > whole THEN
+        RAISE EXCEPTION 'receipt % holds % fen, its refunds are % fen', NEW.receipt_id, whole, asked
+            USING ERRCODE = 'check_violation';
+    END IF;
+    SELECT coalesce(sum(amount_fen), 0) INTO held FROM payments_allocation
+        WHERE receipt_id = NEW.receipt_id
+          AND target_kind = CASE WHEN NEW.declaration_id IS NULL THEN 'discrepancy' ELSE 'declaration' END
+          AND target_id = coalesce(NEW.declaration_id, NEW.discrepancy_id);
+    IF held <> NEW.amount_fen THEN
+        RAISE EXCEPTION 'refund % is of % fen, but % lie there', NEW.id, NEW.amount_fen, held
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER guard_refund AFTER INSERT ON payments_refund
+    FOR EACH ROW EXECUTE FUNCTION payments_guard_refund();
+
+CREATE FUNCTION payments_guard_refund_fixed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'refund %: what was approved is not changed', OLD.id USING ERRCODE = 'check_violation';
+END $$;
+CREATE TRIGGER guard_refund_fixed
+    BEFORE UPDATE OF refund_no, receipt_id, declaration_id, discrepancy_id, amount_fen, merchant_id, gateway
+    ON payments_refund FOR EACH ROW
+    WHEN ((OLD.refund_no, OLD.receipt_id, OLD.declaration_id, OLD.discrepancy_id, OLD.amount_fen, OLD.merchant_id,
+           OLD.gateway) IS DISTINCT FROM
+          (NEW.refund_no, NEW.receipt_id, NEW.declaration_id, NEW.discrepancy_id, NEW.amount_fen, NEW.merchant_id,
+           NEW.gateway))
+    EXECUTE FUNCTION payments_guard_refund_fixed();
+
+CREATE FUNCTION payments_guard_refunded() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE held bigint;
+BEGIN
+    SELECT coalesce(sum(amount_fen), 0) INTO held FROM payments_allocation
+        WHERE target_kind = 'refund' AND target_id = NEW.id AND receipt_id = NEW.receipt_id;
+    IF held <> NEW.amount_fen THEN
+        RAISE EXCEPTION 'refund % is settled but holds % of % fen', NEW.id, held, NEW.amount_fen
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER guard_refunded AFTER UPDATE OF status ON payments_refund
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.status = 'refunded')
+    EXECUTE FUNCTION payments_guard_refunded();
+
+CREATE FUNCTION payments_guard_given_back() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM payments_refund
+                   WHERE declaration_id = NEW.id AND status = 'refunded' AND amount_fen = NEW.amount_fen) THEN
+        RAISE EXCEPTION 'declaration % is refunded without its refund', NEW.id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER guard_given_back AFTER UPDATE OF status ON payments_declaration
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.status = 'refunded')
+    EXECUTE FUNCTION payments_guard_given_back();
+"""
+
+DROP_REFUNDS = """
+DROP FUNCTION payments_guard_refund() CASCADE;
+DROP FUNCTION payments_guard_refund_fixed() CASCADE;
+DROP FUNCTION payments_guard_refunded() CASCADE;
+DROP FUNCTION payments_guard_given_back() CASCADE;
 """

@@ -20,10 +20,12 @@ from core.statements import Prepared, load
 from payments import gateways
 from payments.confirming import Outcome, Payment, confirm_payment
 from payments.discrepancies import open_discrepancy
-from payments.gateways.base import Notice, Result, SignatureInvalid, TradeState
-from payments.models import Discrepancy, Notification, PayeeAccount, PaymentOrder
+from payments.gateways.base import Notice, RefundResult, RefundState, Result, SignatureInvalid, TradeState
+from payments.models import Discrepancy, Notification, PayeeAccount, PaymentOrder, Refund
 from payments.order_checks import refresh_order
 from payments.receipts import Put, allocate, record_receipt
+from payments.refund_checks import refresh_refund
+from payments.refund_settling import RefundEvidence, RefundOutcome, settle_refund
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +73,8 @@ ON CONFLICT (gateway, key) DO NOTHING RETURNING id""")
 
 def _keep(gateway: str, headers: Mapping[str, str], body: bytes, notice: Notice) -> int | None:
     """The new row's id; None when the same message was stored before."""
-    result = json.dumps(notice.result.as_json()) if notice.result else None
+    said = notice.result or notice.refund
+    result = json.dumps(said.as_json()) if said else None
     verdict = Notification.Verdict.VERIFIED if notice.fresh else Notification.Verdict.STALE
     moment = clock.now()
     with connection.cursor() as cursor:
@@ -127,6 +130,8 @@ def process_notification(*, notification_id: int) -> str:
 
 
 def _judge(row: Notification) -> str:
+    if _is_of_refund(row):
+        return _judge_refund(row, RefundResult.from_json(row.result))
     result = Result.from_json(row.result) if row.result else None
     if result is None or result.state is not TradeState.PAID:
         return _judge_other(row, result)
@@ -171,21 +176,53 @@ def _judge_other(row: Notification, result: Result | None) -> str:
     return "case"
 
 
+def _is_of_refund(row: Notification) -> bool:
+    return bool(row.result) and "refund_no" in row.result
+
+
+def _judge_refund(row: Notification, result: RefundResult) -> str:
+    """A success takes effect; what else a notice says of a refund, or says late, the gateway is asked about."""
+    if result.state is not RefundState.SUCCESS or row.verdict != Notification.Verdict.VERIFIED:
+        return _ask_about_refund(row, result)
+    outcome = settle_refund(
+        refund_no=result.refund_no,
+        evidence=RefundEvidence(result, row.gateway, "notification"),
+        and_then=lambda done: _mark_processed(row, done.value),
+    )
+    return _ask_about_refund(row, result) if outcome is RefundOutcome.MISMATCH else outcome.value
+
+
+def _ask_about_refund(row: Notification, result: RefundResult) -> str:
+    if not Refund.objects.filter(refund_no=result.refund_no).exists():
+        raise Refused("unknown_refund")
+    _mark_processed(row, "asked_gateway")
+    refresh_refund(refund_no=result.refund_no)
+    return "asked_gateway"
+
+
 def _put_off(row: Notification, problem: Exception) -> str:
     """Not now: the order is not committed yet, or a lock is held. After five minutes a case says so (I11)."""
     reason = problem.code if isinstance(problem, Refused) else type(problem).__name__
     moment = clock.now()
     step = STEPS[min(row.tries, len(STEPS) - 1)]
     is_case = moment - row.received_at > CASE_AFTER
+    if reason == "unknown_refund":
+        _refresh_order_of(row)
     if is_case:
         _open_unknown(row, reason)
     Notification.objects.filter(pk=row.pk).update(
-        next_try_at=None if is_case and reason == "unknown_order" else moment + step,
+        next_try_at=None if is_case and reason in ("unknown_order", "unknown_refund") else moment + step,
         tries=min(row.tries + 1, 30_000),
         outcome="case" if is_case else "",
         failure=reason,
     )
     return "case" if is_case else "put_off"
+
+
+def _refresh_order_of(row: Notification) -> None:
+    """A refund that we never asked for tells that its order was paid (G9): find that out by asking."""
+    if PaymentOrder.objects.filter(order_no=row.order_no).exists():
+        refresh_order(order_no=row.order_no, actor="system:notification")
 
 
 def _is_ours(gateway: str, merchant_id: str) -> bool:
@@ -197,8 +234,8 @@ def _is_ours(gateway: str, merchant_id: str) -> bool:
 def _open_unknown(row: Notification, reason: str) -> None:
     """Hold the money of a payment that fits no order of ours (B8 of a gateway), or say that we are stuck."""
     unknown = reason == "unknown_order"
-    said = Result.from_json(row.result) if row.result else None
-    amount_fen = (said.amount_fen or 0) if said else 0
+    said = Result.from_json(row.result) if row.result and not _is_of_refund(row) else None
+    amount_fen = int((row.result or {}).get("amount_fen") or 0)
     receipt_id = None
     if unknown and said and amount_fen and _is_ours(row.gateway, said.merchant_id):
         receipt_id = record_receipt(

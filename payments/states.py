@@ -62,6 +62,30 @@ ORDER = StateTable(
 UNFINISHED = ("created", "submitting", "awaiting")
 AT_GATEWAY = ("submitting", "awaiting")
 
+REFUND = StateTable(
+    "REFUND",
+    [
+        State("requested", _("待审核"), _("退费审核中"), "two"),
+        State("approved", _("已批准，待发出"), _("退费中"), "run"),
+        State("sending", _("正在发出"), _("退费中"), "run"),
+        State("sent", _("已受理，等结果"), _("退费中"), "run"),
+        State("refunded", _("已退回"), _("已退费"), "done"),
+        State("rejected", _("不同意退费"), _("没有退费"), "idle"),
+        State("failed", _("退费未成"), _("退费遇到问题，正在处理"), "bad"),
+    ],
+    [
+        Edge("approve", ("requested",), "approved"),
+        Edge("reject", ("requested",), "rejected"),
+        Edge("send", ("approved",), "sending"),
+        Edge("accept", ("sending",), "sent"),
+        Edge("settle", ("sending", "sent"), "refunded"),
+        Edge("fail", ("sending", "sent"), "failed"),
+        Edge("retry", ("failed",), "approved"),
+    ],
+)
+UNDECIDED = ("requested", "rejected")
+REFUNDING = ("requested", "approved", "sending", "sent", "failed")  # neither given back nor refused
+
 DISCREPANCY = StateTable(
     "DISCREPANCY",
     [

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from payments import notifications, order_checks
+from payments import notifications, order_checks, refund_checks
 
 
 @shared_task
@@ -28,3 +28,18 @@ def process_notification(notification_id: int) -> None:
 @shared_task
 def process_waiting_notifications() -> None:
     notifications.process_waiting_notifications()
+
+
+@shared_task
+def send_refund(refund_no: str) -> None:
+    refund_checks.send_refund(refund_no=refund_no)
+
+
+@shared_task
+def refresh_pending_refunds() -> None:
+    refund_checks.refresh_pending_refunds()
+
+
+@shared_task
+def refund_held_money() -> None:
+    refund_checks.refund_held_money()

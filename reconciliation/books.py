@@ -28,6 +28,25 @@ INVARIANTS: dict[str, str] = {
         LEFT JOIN payments_allocation a ON a.target_kind = 'declaration' AND a.target_id = d.id
         GROUP BY d.id
         HAVING coalesce(sum(a.amount_fen), 0) <> CASE WHEN d.status = 'paid' THEN d.amount_fen ELSE 0 END""",
+    "I2 a declaration that was refunded and whose money is not at its refund": """
+        SELECT d.id FROM payments_declaration d
+        WHERE d.status = 'refunded' AND NOT EXISTS (
+            SELECT 1 FROM payments_refund f
+            JOIN payments_allocation a
+              ON a.target_kind = 'refund' AND a.target_id = f.id AND a.receipt_id = f.receipt_id
+            WHERE f.declaration_id = d.id AND f.status = 'refunded'
+            GROUP BY f.id HAVING sum(a.amount_fen) = d.amount_fen)""",
+    "I2 a refund that is settled without its money, or holds money before it is": """
+        SELECT f.id FROM payments_refund f
+        LEFT JOIN payments_allocation a ON a.target_kind = 'refund' AND a.target_id = f.id
+        GROUP BY f.id
+        HAVING coalesce(sum(a.amount_fen), 0) <> CASE WHEN f.status = 'refunded' THEN f.amount_fen ELSE 0 END""",
+    "I2 money at a refund, a declaration or a discrepancy that is not there": """
+        SELECT a.id FROM payments_allocation a
+        LEFT JOIN payments_declaration d ON a.target_kind = 'declaration' AND d.id = a.target_id
+        LEFT JOIN payments_discrepancy x ON a.target_kind = 'discrepancy' AND x.id = a.target_id
+        LEFT JOIN payments_refund f ON a.target_kind = 'refund' AND f.id = a.target_id
+        WHERE coalesce(d.id, x.id, f.id) IS NULL""",
     "I6 an order that is not the sum of its lines": """
         SELECT o.id FROM payments_paymentorder o JOIN payments_declaration d ON d.order_id = o.id
         GROUP BY o.id HAVING sum(d.amount_fen) <> o.amount_fen OR count(*) <> o.line_count""",
@@ -42,6 +61,30 @@ INVARIANTS: dict[str, str] = {
         WHERE d.status IN ('withdrawn', 'released')
           AND NOT EXISTS (SELECT 1 FROM core_transition t WHERE t.kind = 'DECLARATION' AND t.object_id = d.id
                           AND t.event IN ('withdraw', 'release') AND t.evidence <> '{}'::jsonb)""",
+    "I8 a settled refund whose declaration is not refunded, or whose discrepancy is still open": """
+        SELECT f.id FROM payments_refund f
+        LEFT JOIN payments_declaration d ON d.id = f.declaration_id
+        LEFT JOIN payments_discrepancy x ON x.id = f.discrepancy_id
+        WHERE f.status = 'refunded' AND (d.status <> 'refunded' OR x.status IN ('open', 'in_hand'))""",
+    "I8 a refund under way whose money does not lie where it was paid to": """
+        SELECT f.id FROM payments_refund f
+        LEFT JOIN payments_allocation a ON a.receipt_id = f.receipt_id
+            AND ((a.target_kind = 'declaration' AND a.target_id = f.declaration_id)
+              OR (a.target_kind = 'discrepancy' AND a.target_id = f.discrepancy_id))
+        WHERE f.status NOT IN ('refunded', 'rejected')
+        GROUP BY f.id HAVING coalesce(sum(a.amount_fen), 0) <> f.amount_fen""",
+    "I8 a receipt of which more is refunded than it held": """
+        SELECT r.id FROM payments_receipt r JOIN payments_refund f ON f.receipt_id = r.id AND f.status <> 'rejected'
+        GROUP BY r.id HAVING sum(f.amount_fen) > r.amount_fen""",
+    "I8 more than one live refund of one declaration or discrepancy": """
+        SELECT min(id) FROM payments_refund WHERE status <> 'rejected'
+        GROUP BY declaration_id, discrepancy_id HAVING count(*) > 1""",
+    "I9 a refund under way that nobody will look at": """
+        SELECT id FROM payments_refund WHERE status IN ('approved', 'sending', 'sent') AND next_check_at IS NULL""",
+    "I9 a failed refund without a case": """
+        SELECT f.id FROM payments_refund f WHERE f.status = 'failed' AND NOT EXISTS (
+            SELECT 1 FROM payments_discrepancy x
+            WHERE x.kind = 'refund_failed' AND starts_with(x.key, 'refund-failed:' || f.id || ':'))""",
     "I9 an unfinished order that nobody will look at": """
         SELECT id FROM payments_paymentorder
         WHERE status IN ('submitting', 'awaiting') AND next_check_at IS NULL""",
@@ -50,6 +93,10 @@ INVARIANTS: dict[str, str] = {
         WHERE verdict <> 'refused' AND next_try_at IS NULL AND outcome = ''""",
     "I12 an unverified notification that did something": """
         SELECT id FROM payments_notification WHERE verdict = 'refused' AND (outcome <> '' OR result IS NOT NULL)""",
+    "I17 a refund that nobody decided, or who asked for it did": """
+        SELECT id FROM payments_refund
+        WHERE approved_by_id = requested_by_id
+           OR (rule = '' AND approved_by_id IS NULL AND status NOT IN ('requested', 'rejected'))""",
     "I17 a policy published by the person who drafted it": """
         SELECT id FROM payments_collectionpolicy WHERE published_by_id = drafted_by_id""",
 }

@@ -49,9 +49,23 @@ class TradeState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class RefundState(StrEnum):
+    """What a gateway says about a refund. PROCESSING is accepted and not yet given back; NOT_FOUND that it holds no
+    such refund, so that the same number may be sent; after CLOSED and ABNORMAL no money moves by itself."""
+
+    SUCCESS = "success"
+    PROCESSING = "processing"
+    CLOSED = "closed"
+    ABNORMAL = "abnormal"
+    NOT_FOUND = "not_found"
+    UNKNOWN = "unknown"
+
+
 class NoticeKind(StrEnum):
     PAYMENT = "payment"
     """About a payment to one of our merchants; `result` is set."""
+    REFUND = "refund"
+    """About a refund from one of our merchants; `refund` is set."""
     FOREIGN = "foreign"
     """Rightly signed, but about another app or merchant than ours: for people to look at."""
     OTHER = "other"
@@ -133,6 +147,53 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundRef:
+    """A refund as a gateway needs it: of one trade, the whole or a part of it."""
+
+    refund_no: str
+    """Ours, the same on every try: a gateway pays one number once."""
+    trade_no: str
+    """Theirs: an order number may have been paid twice, a trade is one payment."""
+    merchant: str
+    amount_fen: Fen
+    total_fen: Fen
+    """What the whole trade was about."""
+    notify_url: str
+    reason: str = ""
+    """Shown to whoever paid; never a name or a number of a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundResult:
+    """A gateway's verified word about one refund. Where the state is SUCCESS, trade number and amount are set."""
+
+    state: RefundState
+    refund_no: str
+    merchant_id: str
+    order_no: str = ""
+    trade_no: str = ""
+    amount_fen: Fen | None = None
+    gateway_refund_no: str = ""
+    """Empty where the gateway gives refunds no number of its own."""
+    refunded_at: datetime | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    """The gateway's own words, without what tells who paid."""
+
+    def as_json(self) -> dict[str, Any]:
+        """For a JSON column; `from_json` reads it back."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        moment = self.refunded_at.isoformat() if self.refunded_at else None
+        return values | {"state": self.state.value, "refunded_at": moment, "raw": dict(self.raw)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "RefundResult":
+        moment = values["refunded_at"]
+        known = {name: values[name] for name in cls.__slots__}
+        refunded_at = datetime.fromisoformat(moment) if moment else None
+        return cls(**known | {"state": RefundState(values["state"]), "refunded_at": refunded_at})
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A notification whose signature holds."""
 
@@ -144,6 +205,7 @@ class Notice:
     fresh: bool
     """Whether it is dated within five minutes of now. A stale one may be a replay: ask the gateway instead."""
     sent_at: datetime | None = None
+    refund: RefundResult | None = None
 
 
 class GatewayProblem(Exception):
@@ -203,6 +265,16 @@ class Gateway(Protocol):
 
         Raises TooEarlyToClose, GatewayUnreachable, GatewayRefused.
         """
+
+    def refund(self, refund: RefundRef) -> RefundResult:
+        """Give money back; calling again with the same number and amount is safe and gives back once.
+
+        Raises GatewayUnreachable, after which it is queried or sent again under the same number, or GatewayRefused
+        where this call certainly began no refund. A SUCCESS here is the gateway's signed word that the money is back.
+        """
+
+    def query_refund(self, refund: RefundRef) -> RefundResult:
+        """What became of a refund. Raises GatewayUnreachable, or GatewayRefused where we may not ask."""
 
     def parse_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         """Verify, decrypt, date and name a notification. Raises SignatureInvalid and nothing else."""

@@ -5,6 +5,7 @@ from payments.models.diagnoses import Diagnosis
 from payments.models.money import Allocation, Discrepancy, Receipt
 from payments.models.orders import Channel, Notification, PayeeAccount, PayeeRoute, PaymentOrder
 from payments.models.policies import CollectionPolicy
+from payments.models.refunds import Refund
 
 __all__ = [
     "Allocation",
@@ -20,4 +21,5 @@ __all__ = [
     "PaymentOrder",
     "PeriodClaim",
     "Receipt",
+    "Refund",
 ]

@@ -70,6 +70,7 @@ class Discrepancy(Stateful):
         UNKNOWN_ORDER = "unknown_order", _("没有这笔订单")
         STUCK = "stuck", _("超时未有结果")
         UNPROCESSED = "unprocessed", _("通知未能处理")
+        REFUND_FAILED = "refund_failed", _("退费未成")
 
     kind = models.CharField(_("类别"), max_length=20, choices=Kind)
     status = models.CharField(_("状态"), max_length=20, choices=states.DISCREPANCY.choices, default="open")
@@ -88,3 +89,4 @@ class Discrepancy(Stateful):
         constraints = [
             models.CheckConstraint(condition=Q(status__in=list(states.DISCREPANCY.states)), name="discrepancy_status")
         ]
+        indexes = [models.Index(fields=["kind"], name="discrepancy_open", condition=Q(status="open"))]

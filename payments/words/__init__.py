@@ -2,7 +2,7 @@
 
 from payments.words.causes import BlockerWords, blocker_words
 from payments.words.figures import bare_date, full_date, moment, money, short_date, tier
-from payments.words.orders import StateWords, declaration_words, order_words
+from payments.words.orders import StateWords, declaration_words, order_words, refund_words
 from payments.words.payables import (
     CheckWords,
     NextStep,
@@ -34,6 +34,7 @@ __all__ = [
     "order_words",
     "other_prompts",
     "price_changed_words",
+    "refund_words",
     "short_date",
     "tier",
     "tier_change_words",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from payments.states import DECLARATION, ORDER
+from payments.states import DECLARATION, ORDER, REFUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +55,21 @@ def declaration_words(status: str) -> StateWords:
         "refunded": (_("已退费，可以重新缴。"),),
     }[status]
     return StateWords(str(DECLARATION.states[status].resident), lines, status in DECLARATION.ends())
+
+
+def refund_words(status: str) -> StateWords:
+    """Say a refund's state. Until the money is back the payment counts, and the period stays paid (PA-7)."""
+    lines = {
+        "requested": (_("退费申请已收到，要经两个人审核。"), _("退费办完以前，这一期仍算已缴。")),
+        "approved": _going_back(),
+        "sending": _going_back(),
+        "sent": _going_back(),
+        "refunded": (_("钱已按原路退回。"), _("这一期可以重新缴。")),
+        "rejected": (_("没有退费，这一期仍算已缴。"),),
+        "failed": (_("钱没能按原路退回，工作人员正在处理。"), _("这一期仍算已缴。")),
+    }[status]
+    return StateWords(str(REFUND.states[status].resident), lines, status in REFUND.ends())
+
+
+def _going_back() -> tuple[str, ...]:
+    return (_("已同意退费，正在按原路退回。"), _("退费办完以前，这一期仍算已缴。"))

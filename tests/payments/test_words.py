@@ -11,7 +11,7 @@ import payments.words
 from payments.delays import AfterPayment
 from payments.policies.terms import Delays, Owner
 from payments.pricing import Blocker, Identity, NotOffered, RefundFact, When, price
-from payments.states import DECLARATION, ORDER
+from payments.states import DECLARATION, ORDER, REFUND
 from payments.words import (
     bare_date,
     blocker_words,
@@ -25,6 +25,7 @@ from payments.words import (
     order_words,
     other_prompts,
     price_changed_words,
+    refund_words,
     short_date,
     tier,
     tier_change_words,
@@ -281,8 +282,17 @@ def test_not_charged_is_said_only_of_orders_that_have_ended_unpaid() -> None:
     ]
 
 
+def test_a_period_is_said_to_be_free_only_when_its_refund_is_done() -> None:
+    """PA-7."""
+    said = {status: "".join(refund_words(status).lines) for status in REFUND.states}
+    assert {status for status, text in said.items() if "可以重新缴" in text} == {"refunded"}
+    assert all("仍算已缴" in text for status, text in said.items() if status != "refunded")
+    assert {status for status in REFUND.states if refund_words(status).is_final} == {"refunded", "rejected"}
+
+
 def test_every_state_has_words() -> None:
     assert all(declaration_words(status).label and declaration_words(status).lines for status in DECLARATION.states)
+    assert all(refund_words(status).label and refund_words(status).lines for status in REFUND.states)
     assert not order_words("awaiting").is_final
     assert order_words("expired").is_final
 

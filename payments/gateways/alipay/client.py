@@ -1,5 +1,5 @@
-"""Alipay as a gateway: payment by page and by wap, query, close, notices. What its return page says proves nothing,
-and nothing here reads it."""
+"""Alipay as a gateway: payment by page and by wap, query, close, refunds, notices (of payments: a refund
+is only asked about). What its return page says proves nothing, and nothing here reads it."""
 
 import hashlib
 import logging
@@ -24,6 +24,8 @@ from payments.gateways.base import (
     Notice,
     NoticeKind,
     OrderRef,
+    RefundRef,
+    RefundResult,
     Result,
     SignatureInvalid,
     TradeState,
@@ -92,7 +94,7 @@ class Alipay:
         name, product_code = wire.PAGE if method is Method.PAGE else wire.WAP
         params = wire.signed_request(
             self._own_key(),
-            app_id=self._app_of(order),
+            app_id=self._app_of(order.merchant),
             method=name,
             biz_content=wire.cashier_content(order, product_code=product_code),
             moment=clock.now(),
@@ -105,7 +107,7 @@ class Alipay:
         return HandOver(HandOverKind.FORM, wire.address(self.config.gateway_url, {"charset": "utf-8"}), params)
 
     def query(self, order: OrderRef) -> Result:
-        content = self._ask(order, wire.QUERY)
+        content = self._ask(order.merchant, wire.QUERY, wire.asking_content(order))
         code = wire.error_code(content)
         if code in wire.NOT_FOUND_CODES:
             return Result(TradeState.NOT_FOUND, order.order_no, order.merchant, raw={"sub_code": code})
@@ -116,18 +118,39 @@ class Alipay:
         except wire.Unreadable as error:
             raise GatewayUnreachable(str(error)) from error
         is_same = (result.order_no, result.merchant_id) == (order.order_no, order.merchant)
-        if not is_same or result.raw.get("app_id", self._app_of(order)) != self._app_of(order):
+        if not is_same or result.raw.get("app_id", self._app_of(order.merchant)) != self._app_of(order.merchant):
             logger.error("gateway.answer_about_another", extra={"gateway": self.code, "order_no": order.order_no})
             raise GatewayUnreachable("answer about another order, seller or app")
         return result
 
     def close(self, order: OrderRef) -> Result:
         """See `Gateway.close`. A page that was shown and not opened has no trade: NOT_FOUND, and may still be paid."""
-        content = self._ask(order, wire.CLOSE)
+        content = self._ask(order.merchant, wire.CLOSE, wire.asking_content(order))
         if wire.is_refusal(content):
             raise GatewayRefused(wire.error_code(content))
         # Closed, paid already, closed already, not there: only the query tells, and is evidence.
         return self.query(order)
+
+    def refund(self, refund: RefundRef) -> RefundResult:
+        """See `Gateway.refund`."""
+        content = self._ask(refund.merchant, wire.REFUND, wire.refund_content(refund))
+        if code := wire.error_code(content):
+            refused = wire.is_refusal(content, wire.REFUSAL_SUB_CODES_OF_REFUND)
+            raise GatewayRefused(code) if refused else GatewayUnreachable(code)
+        try:
+            return wire.read_refund(content, refund=refund)
+        except wire.Unreadable as error:
+            raise GatewayUnreachable(str(error)) from error
+
+    def query_refund(self, refund: RefundRef) -> RefundResult:
+        """See `Gateway.query_refund`. Asked sooner than ten seconds after the refund it may know nothing yet."""
+        content = self._ask(refund.merchant, wire.QUERY_REFUND, wire.refund_asking_content(refund))
+        if code := wire.error_code(content):
+            raise GatewayRefused(code) if wire.is_refusal(content) else GatewayUnreachable(code)
+        try:
+            return wire.read_refund_query(content, refund=refund)
+        except wire.Unreadable as error:
+            raise GatewayUnreachable(str(error)) from error
 
     def parse_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         try:
@@ -155,13 +178,13 @@ class Alipay:
         """Alipay tries again until the body is exactly these seven characters."""
         return (200, "text/plain", b"success") if accepted else (500, "text/plain", b"failure")
 
-    def _ask(self, order: OrderRef, method: str) -> Mapping[str, Any]:
+    def _ask(self, seller_id: str, method: str, biz_content: Mapping[str, Any]) -> Mapping[str, Any]:
         """One request from server to server; returns the verified node. Raises GatewayUnreachable."""
         params = wire.signed_request(
             self._own_key(),
-            app_id=self._app_of(order),
+            app_id=self._app_of(seller_id),
             method=method,
-            biz_content=wire.asking_content(order),
+            biz_content=biz_content,
             moment=clock.now(),
         )
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "Accept": "application/json"}
@@ -177,8 +200,8 @@ class Alipay:
             raise GatewayUnreachable("unsigned or wrongly signed")
         return node.content
 
-    def _app_of(self, order: OrderRef) -> str:
-        app_id = self.config.app_of(order.merchant)
+    def _app_of(self, seller_id: str) -> str:
+        app_id = self.config.app_of(seller_id)
         if not app_id:
             raise GatewayRefused("MERCHANT_NOT_CONFIGURED")
         return app_id

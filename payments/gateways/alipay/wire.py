@@ -12,7 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 from core import signing
 from core.money import Fen, fen, plain_yuan
-from payments.gateways.base import CURRENCY, OrderRef, Result, TradeState
+from payments.gateways.base import (
+    CURRENCY,
+    OrderRef,
+    RefundRef,
+    RefundResult,
+    RefundState,
+    Result,
+    TradeState,
+)
 
 SIGN_TYPE = "RSA2"
 SUCCESS = "10000"
@@ -20,6 +28,19 @@ NOT_FOUND_CODES = frozenset({"ACQ.TRADE_NOT_EXIST"})
 # Gateway codes of a request that was not even looked into, and business codes of one that never can be.
 REFUSAL_CODES = frozenset({"40001", "40002", "40003", "40006"})
 REFUSAL_SUB_CODES = frozenset({"ACQ.INVALID_PARAMETER", "ACQ.ACCESS_FORBIDDEN", "ACQ.PARTNER_ERROR"})
+# The same for a refund. Whether a trade that they do not find, or a word not listed here, means "no", is left open.
+REFUSAL_SUB_CODES_OF_REFUND = REFUSAL_SUB_CODES | {
+    "ACQ.DISCORDANT_REPEAT_REQUEST",
+    "ACQ.REASON_TRADE_BEEN_FREEZEN",
+    "ACQ.REASON_TRADE_REFUND_FEE_ERR",
+    "ACQ.REASON_TRADE_STATUS_INVALID",
+    "ACQ.REFUND_AMT_NOT_EQUAL_TOTAL",
+    "ACQ.REFUND_FEE_ERROR",
+    "ACQ.SELLER_BALANCE_NOT_ENOUGH",
+    "ACQ.TRADE_HAS_FINISHED",
+    "ACQ.TRADE_NOT_ALLOW_REFUND",
+    "ACQ.TRADE_STATUS_ERROR",
+}
 SUBJECT_CHARACTERS_MAX = 256
 NOTICE_FIELDS_MAX = 100
 
@@ -27,6 +48,8 @@ PAGE = ("alipay.trade.page.pay", "FAST_INSTANT_TRADE_PAY")
 WAP = ("alipay.trade.wap.pay", "QUICK_WAP_WAY")
 QUERY = "alipay.trade.query"
 CLOSE = "alipay.trade.close"
+REFUND = "alipay.trade.refund"
+QUERY_REFUND = "alipay.trade.fastpay.refund.query"
 
 _STATES = {
     "TRADE_SUCCESS": TradeState.PAID,
@@ -48,6 +71,19 @@ _KEPT = (
     "refund_fee",
     "trans_currency",
     "notify_type",
+)
+_KEPT_OF_REFUND = (
+    "code",
+    "sub_code",
+    "out_trade_no",
+    "trade_no",
+    "out_request_no",
+    "fund_change",
+    "refund_fee",
+    "refund_amount",
+    "refund_status",
+    "total_amount",
+    "gmt_refund_pay",
 )
 _NOT_IN_SUBJECTS = str.maketrans(dict.fromkeys("/=&", " "))
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -108,6 +144,24 @@ def cashier_content(order: OrderRef, *, product_code: str) -> dict[str, str]:
 
 def asking_content(order: OrderRef) -> dict[str, str]:
     return {"out_trade_no": order.order_no}
+
+
+def refund_content(refund: RefundRef) -> dict[str, str]:
+    """What is to be given back. The same refund gives the same words every time."""
+    content = {
+        "trade_no": refund.trade_no,
+        "refund_amount": plain_yuan(refund.amount_fen),
+        "out_request_no": refund.refund_no,
+    }
+    return content | ({"refund_reason": refund.reason[:SUBJECT_CHARACTERS_MAX]} if refund.reason else {})
+
+
+def refund_asking_content(refund: RefundRef) -> dict[str, Any]:
+    return {
+        "trade_no": refund.trade_no,
+        "out_request_no": refund.refund_no,
+        "query_options": ["gmt_refund_pay"],
+    }
 
 
 # What they sign and say
@@ -171,9 +225,9 @@ def error_code(content: Mapping[str, Any]) -> str:
     return _text(content, "sub_code") or code or "UNKNOWN"
 
 
-def is_refusal(content: Mapping[str, Any]) -> bool:
+def is_refusal(content: Mapping[str, Any], sub_codes: frozenset[str] = REFUSAL_SUB_CODES) -> bool:
     """Whether a failed answer means that the request was certainly not accepted."""
-    return _text(content, "code") in REFUSAL_CODES or _text(content, "sub_code") in REFUSAL_SUB_CODES
+    return _text(content, "code") in REFUSAL_CODES or _text(content, "sub_code") in sub_codes
 
 
 def read_form(body: bytes) -> dict[str, str]:
@@ -225,6 +279,45 @@ def read_trade(content: Mapping[str, Any], *, order_no: str = "", merchant: str 
     if state is TradeState.PAID and (result.amount_fen is None or not result.trade_no):
         raise Unreadable("success without amount or number")
     return result
+
+
+def read_refund(content: Mapping[str, Any], *, refund: RefundRef) -> RefundResult:
+    """The answer to a refund: `fund_change` Y says that the money is back. N says that this call moved none: it was
+    moved by an earlier one, or not yet; only a query tells.
+
+    The amounts in it are sums over all refunds of the trade, so that the amount is the one that we asked for.
+    """
+    is_done = _text(content, "fund_change") == "Y"
+    state = RefundState.SUCCESS if is_done else RefundState.PROCESSING
+    return _refund(content, refund, state, refund.amount_fen if is_done else None)
+
+
+def read_refund_query(content: Mapping[str, Any], *, refund: RefundRef) -> RefundResult:
+    """The answer to a question about a refund. That it was answered is no success; one that describes no refund knows
+    of none yet. Raises Unreadable, also for a success without its amount."""
+    status, amount = _text(content, "refund_status"), _fen(content.get("refund_amount"))
+    if status == "REFUND_SUCCESS":
+        if amount is None or _text(content, "out_request_no") != refund.refund_no:
+            raise Unreadable("refund without amount or number")
+        return _refund(content, refund, RefundState.SUCCESS, amount)
+    is_empty = not status and amount is None
+    return _refund(content, refund, RefundState.NOT_FOUND if is_empty else RefundState.UNKNOWN, amount)
+
+
+def _refund(content: Mapping[str, Any], refund: RefundRef, state: RefundState, amount_fen: Fen | None) -> RefundResult:
+    trade_no = _text(content, "trade_no") or refund.trade_no
+    if trade_no != refund.trade_no:
+        raise Unreadable("refund of another trade")
+    return RefundResult(
+        state=state,
+        refund_no=refund.refund_no,
+        merchant_id=refund.merchant,
+        order_no=_text(content, "out_trade_no"),
+        trade_no=trade_no,
+        amount_fen=amount_fen,
+        refunded_at=_instant(content.get("gmt_refund_pay")),
+        raw={name: content[name] for name in _KEPT_OF_REFUND if name in content},
+    )
 
 
 def read_moment(params: Mapping[str, Any], name: str) -> datetime | None:

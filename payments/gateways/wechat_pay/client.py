@@ -1,4 +1,4 @@
-"""WeChat Pay as a gateway: Native (QR) and H5, query, close, notices."""
+"""WeChat Pay as a gateway: Native (QR) and H5, query, close, refunds, notices."""
 
 import logging
 from collections.abc import Mapping
@@ -22,6 +22,9 @@ from payments.gateways.base import (
     Notice,
     NoticeKind,
     OrderRef,
+    RefundRef,
+    RefundResult,
+    RefundState,
     Result,
     SignatureInvalid,
     TooEarlyToClose,
@@ -135,6 +138,35 @@ class WechatPay:
         # Accepted, paid already, closed already, not there: only the query tells, and is evidence.
         return self.query(order)
 
+    def refund(self, refund: RefundRef) -> RefundResult:
+        """See `Gateway.refund`. Accepted is not refunded: the answer says PROCESSING as a rule."""
+        answer = self._verified("POST", wire.REFUNDS_PATH, refund.merchant, wire.refund_body(refund))
+        if answer.status != 200:
+            raise _refusal(answer, wire.REFUSALS_OF_REFUND)
+        return self._refund_of(answer, refund)
+
+    def query_refund(self, refund: RefundRef) -> RefundResult:
+        answer = self._verified("GET", wire.refund_target(refund), refund.merchant, "")
+        if answer.status == 200:
+            return self._refund_of(answer, refund)
+        error = _refusal(answer, wire.REFUSALS_OF_ASKING | wire.NOT_FOUND_CODES)
+        if isinstance(error, GatewayRefused) and error.code in wire.NOT_FOUND_CODES:
+            raw = {"status": answer.status, "code": error.code}
+            return RefundResult(RefundState.NOT_FOUND, refund.refund_no, refund.merchant, raw=raw)
+        raise error
+
+    def _refund_of(self, answer: Answer, refund: RefundRef) -> RefundResult:
+        content = _object(answer)
+        try:
+            result = wire.read_refund(content, merchant=refund.merchant)
+        except wire.Unreadable as error:
+            raise GatewayUnreachable(str(error)) from error
+        found = (result.refund_no, result.trade_no, result.merchant_id)
+        if found != (refund.refund_no, refund.trade_no, refund.merchant):
+            logger.error("gateway.answer_about_another", extra={"gateway": self.code, "refund_no": refund.refund_no})
+            raise GatewayUnreachable("answer about another refund, trade or merchant")
+        return result
+
     def parse_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         try:
             signed = wire.signed_headers({name.lower(): value for name, value in headers.items()})
@@ -144,6 +176,8 @@ class WechatPay:
         except wire.Unreadable as error:
             raise SignatureInvalid(str(error)) from error
         fresh = _is_fresh(signed.signed_at, clock.now())
+        if envelope.event_type.startswith("REFUND."):
+            return _refund_notice(envelope, fresh, signed.signed_at)
         try:
             result = wire.read_transaction(envelope.content)
         except wire.Unreadable:
@@ -222,6 +256,14 @@ class WechatPay:
             logger.warning("gateway.certificates_unavailable", extra={"gateway": self.code, "reason": str(error)})
             return {}
         return listed
+
+
+def _refund_notice(envelope: wire.Envelope, fresh: bool, signed_at: datetime) -> Notice:
+    try:
+        refund = wire.read_refund(envelope.content)
+    except wire.Unreadable:
+        return Notice(envelope.notice_id, NoticeKind.OTHER, "", None, fresh, signed_at)
+    return Notice(envelope.notice_id, NoticeKind.REFUND, refund.order_no, None, fresh, signed_at, refund)
 
 
 def _is_fresh(signed_at: datetime, moment: datetime) -> bool:

@@ -15,12 +15,22 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from core import signing
 from core.money import Fen
-from payments.gateways.base import CURRENCY, OrderRef, Result, TradeState
+from payments.gateways.base import (
+    CURRENCY,
+    OrderRef,
+    RefundRef,
+    RefundResult,
+    RefundState,
+    Result,
+    TradeState,
+)
 
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
 PROBE_PREFIX = "WECHATPAY/SIGNTEST/"
 CERTIFICATES_PATH = "/v3/certificates"
 DESCRIPTION_CHARACTERS_MAX = 127
+REASON_BYTES_MAX = 80
+REFUNDS_PATH = "/v3/refund/domestic/refunds"
 
 # Refusals after which this call certainly made no order. Any other code (a number used before, INVALID_REQUEST because
 # the words differ from the first time, a rate limit, a system error) leaves open whether there is one.
@@ -37,6 +47,13 @@ REFUSALS_OF_CREATE = frozenset(
     }
 )
 REFUSALS_OF_ASKING = frozenset({"APPID_MCHID_NOT_MATCH", "MCH_NOT_EXISTS", "NO_AUTH", "PARAM_ERROR", "SIGN_ERROR"})
+# Refusals after which this call certainly began no refund; SYSTEM_ERROR and FREQUENCY_LIMITED are none of them.
+REFUSALS_OF_REFUND = REFUSALS_OF_ASKING | {
+    "INVALID_REQUEST",
+    "NOT_ENOUGH",
+    "RESOURCE_NOT_EXISTS",
+    "USER_ACCOUNT_ABNORMAL",
+}
 NOT_FOUND_CODES = frozenset({"ORDER_NOT_EXIST", "ORDERNOTEXIST", "RESOURCE_NOT_EXISTS"})
 
 _STATES = {
@@ -58,6 +75,25 @@ _KEPT = (
     "trade_state_desc",
     "bank_type",
     "success_time",
+    "amount",
+)
+_REFUND_STATES = {
+    "SUCCESS": RefundState.SUCCESS,
+    "PROCESSING": RefundState.PROCESSING,
+    "CLOSED": RefundState.CLOSED,
+    "ABNORMAL": RefundState.ABNORMAL,
+}
+_KEPT_OF_REFUND = (
+    "mchid",
+    "out_trade_no",
+    "transaction_id",
+    "out_refund_no",
+    "refund_id",
+    "status",
+    "refund_status",
+    "channel",
+    "success_time",
+    "create_time",
     "amount",
 )
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -127,6 +163,24 @@ def close_target(order: OrderRef) -> str:
 
 def close_body(order: OrderRef) -> str:
     return json.dumps({"mchid": order.merchant}, separators=(",", ":"))
+
+
+def refund_target(refund: RefundRef) -> str:
+    """Where a refund is asked about."""
+    return f"{REFUNDS_PATH}/{quote(refund.refund_no, safe='')}"
+
+
+def refund_body(refund: RefundRef) -> str:
+    """The body that gives money back. The same refund gives the same words every time."""
+    content: dict[str, Any] = {
+        "transaction_id": refund.trade_no,
+        "out_refund_no": refund.refund_no,
+        "notify_url": refund.notify_url,
+        "amount": {"refund": refund.amount_fen, "total": refund.total_fen, "currency": CURRENCY},
+    }
+    if reason := refund.reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore"):
+        content["reason"] = reason
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def h5_with_return(h5_url: str, return_url: str) -> str:
@@ -209,6 +263,32 @@ def read_transaction(content: Mapping[str, Any]) -> Result:
         raise Unreadable("transaction without order or merchant")
     if state is TradeState.PAID and (result.amount_fen is None or not result.currency or not result.trade_no):
         raise Unreadable("success without amount, currency or number")
+    return result
+
+
+def read_refund(content: Mapping[str, Any], *, merchant: str = "") -> RefundResult:
+    """A refund as answers and notices describe it; `merchant` stands in where an answer names none.
+
+    Raises Unreadable, also for a success without its amount.
+    """
+    said = _text(content, "refund_status") or _text(content, "status")  # notices say it the one way, answers the other
+    state = _REFUND_STATES.get(said, RefundState.UNKNOWN)
+    amount = content.get("amount")
+    result = RefundResult(
+        state=state,
+        refund_no=_text(content, "out_refund_no"),
+        merchant_id=_text(content, "mchid") or merchant,
+        order_no=_text(content, "out_trade_no"),
+        trade_no=_text(content, "transaction_id"),
+        amount_fen=_fen(amount.get("refund")) if isinstance(amount, dict) else None,
+        gateway_refund_no=_text(content, "refund_id"),
+        refunded_at=_instant(content.get("success_time")),
+        raw={name: content[name] for name in _KEPT_OF_REFUND if name in content},
+    )
+    if not result.refund_no or not result.merchant_id or not result.trade_no:
+        raise Unreadable("refund without number, trade or merchant")
+    if state is RefundState.SUCCESS and result.amount_fen is None:
+        raise Unreadable("refund without amount")
     return result
 
 

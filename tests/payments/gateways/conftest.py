@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from payments.gateways.base import OrderRef
+from payments.gateways.base import OrderRef, RefundRef
 
 
 class Asked(NamedTuple):
@@ -121,4 +121,18 @@ def order() -> OrderRef:
         payer_ip="127.0.0.1",
         return_url="http://localhost:8000/hooks/return/abc",
         notify_url="http://localhost:8000/hooks/notice",
+    )
+
+
+@pytest.fixture
+def refund() -> RefundRef:
+    """One line of that order goes back."""
+    return RefundRef(
+        refund_no="R123456789ABCDEFGHJKMNPQRS",
+        trade_no="4200001234202611210000000001",
+        merchant="1900000001",
+        amount_fen=18_000,
+        total_fen=38_000,
+        notify_url="http://localhost:8000/hooks/wechat_pay/notice/",
+        reason="社会保险费退费",
     )

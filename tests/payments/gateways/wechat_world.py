@@ -69,3 +69,30 @@ def notice_body(content: Any, **changes: Any) -> bytes:
         "resource": {"original_type": "transaction", **encrypted(plain, "transaction")},
     }
     return json.dumps(envelope | changes, ensure_ascii=False).encode()
+
+
+def refund_answer(refund_no: str, **changes: Any) -> dict[str, Any]:
+    """A refund as answers describe it; notices say `refund_status` and `mchid` (see `refund_notice`)."""
+    content = {
+        "refund_id": "50000000382019052709732678859",
+        "out_refund_no": refund_no,
+        "transaction_id": "4200001234202611210000000001",
+        "out_trade_no": "0123456789ABCDEFGHJKMNPQRS",
+        "channel": "ORIGINAL",
+        "user_received_account": "招商银行信用卡0403",
+        "success_time": "2026-11-22T10:34:56+08:00",
+        "create_time": "2026-11-22T10:34:50+08:00",
+        "status": "SUCCESS",
+        "funds_account": "UNSETTLED",
+        "amount": {"total": 38_000, "refund": 18_000, "payer_total": 38_000, "payer_refund": 18_000, "currency": "CNY"},
+    }
+    return {name: value for name, value in (content | changes).items() if value is not None}
+
+
+def refund_notice(refund_no: str, status: str = "SUCCESS", notice_id: str = "EV-refund-1", **changes: Any) -> bytes:
+    """The body of a notice about a refund."""
+    content = refund_answer(refund_no, status=None, create_time=None, channel=None, funds_account=None)
+    content |= {"mchid": MERCHANT, "refund_status": status} | changes
+    plain = json.dumps(content, ensure_ascii=False).encode()
+    resource = {"original_type": "refund", **encrypted(plain, "refund")}
+    return notice_body({}, id=notice_id, event_type=f"REFUND.{status}", summary="退款成功", resource=resource)
