@@ -4,7 +4,7 @@ People are found by what the payer typed: number and name together, as the agenc
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -28,9 +28,11 @@ from payments.pricing import (
     FeedFact,
     Identity,
     PolicyFact,
+    RefundFact,
     RegistrationFact,
     assess,
 )
+from payments.refund_dates import dates_from
 from payments.states import LIVE
 from registration.local_names import local_name, local_name_sql
 from registration.models import FamilyMember, FeedFreshness, InsuredPerson, Registration
@@ -56,13 +58,13 @@ def load_family(members: Sequence[FamilyMember], *, payer: User, channel: str = 
     """Two queries whatever the size of the family; reference data are kept for a moment."""
     held = _registrations(members)
     people = {person for rows in held.values() for _, person in rows}
-    declarations = _declarations(people, payer.pk)
+    records = _records(people, payer.pk)
     family_places = _places(row for rows in held.values() for row, _ in rows)
     births = _births({person for member in members if not member.birth_on for _, person in held[member.pk]})
     facts = {
         member.pk: _facts(
             held[member.pk],
-            declarations,
+            records,
             document_type=member.document_type,
             birth_on=member.birth_on or next((births[p] for _, p in held[member.pk] if p in births), None),
             channel=channel,
@@ -88,7 +90,7 @@ def person_facts(person: InsuredPerson) -> Facts:
     held = [(fact, owner) for fact, owner, *_ in rows]
     first = rows[0][4] if rows else ""
     return _facts(
-        held, _declarations({person.pk}, None), document_type=first, birth_on=person.birth_on, channel="portal",
+        held, _records({person.pk}, None), document_type=first, birth_on=person.birth_on, channel="portal",
         viewer_is_owner=True, feed_places=_places(row for row, _ in held),
     )  # fmt: skip
 
@@ -107,16 +109,26 @@ def matching_registrations(member: FamilyMember) -> list[Registration]:
 Held = list[tuple[RegistrationFact, int]]
 
 
+@dataclass(slots=True)
+class Records:
+    """What was declared for one person, and what of it is going back."""
+
+    declarations: list[DeclarationFact] = field(default_factory=list)
+    refunds: list[RefundFact] = field(default_factory=list)
+
+
 def _facts(
-    held: Held, declarations: dict[int, list[DeclarationFact]], *, document_type: str, birth_on: date | None,
+    held: Held, records: dict[int, Records], *, document_type: str, birth_on: date | None,
     channel: str, viewer_is_owner: bool, feed_places: tuple[str, ...],
 ) -> Facts:  # fmt: skip
+    people = sorted({person for _, person in held if person in records})
     return Facts(
         identity=Identity(matched=bool(held), document_type=document_type),
         registrations=tuple(row for row, _ in held),
         policies=_policies(_places(row for row, _ in held)),
         feeds=_feeds(feed_places, get_language()) if feed_places else (),
-        declarations=tuple(fact for person in sorted({p for _, p in held}) for fact in declarations.get(person, ())),
+        declarations=tuple(fact for person in people for fact in records[person].declarations),
+        refunds=tuple(fact for person in people for fact in records[person].refunds),
         birth_on=birth_on,
         channel=_channel(channel),
         viewer_is_owner=viewer_is_owner,
@@ -184,18 +196,20 @@ def _policies_of(places: tuple[str, ...], today: date) -> tuple[PolicyFact, ...]
 _DECLARATIONS = """
 SELECT d.person_id, d.insurance_type_id, d.coverage_year, d.status, d.region_id, d.amount_fen, d.tier_fen,
        d.declared_at, d.first_month, d.last_month, d.part, d.id, d.paid_at, channel.name, channel.kind, d.payer_id,
-       o.order_no, {region}, o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since
+       o.order_no, {region}, f.refund_no, f.requested_at, f.approved_at, f.sent_at, f.status,
+       o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since
 FROM payments_declaration d
 JOIN payments_paymentorder o ON o.id = d.order_id
 JOIN payments_channel channel ON channel.code = d.channel_id
 JOIN registration_region region ON region.code = d.region_id
+LEFT JOIN payments_refund f ON f.declaration_id = d.id AND f.status <> 'rejected'
 WHERE d.person_id = ANY(%s) AND d.status = ANY(%s) AND d.coverage_year >= %s
 ORDER BY d.declared_at, d.id"""
 
 
-def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[DeclarationFact]]:
-    """Live declarations of these people over all places, channels and payers, by person."""
-    found: dict[int, list[DeclarationFact]] = {}
+def _records(people: set[int], payer_id: int | None) -> dict[int, Records]:
+    """Live declarations of these people over all places, channels and payers, by person, with their refunds."""
+    found: dict[int, Records] = {}
     if not people:
         return found
     with connection.cursor() as cursor:
@@ -207,10 +221,24 @@ def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Decl
                 tier_fen=row[6], declared_at=row[7], first_month=row[8], last_month=row[9], part=row[10],
                 declaration_id=row[11], paid_at=row[12], channel_name=Channel(name=row[13], kind=row[14]).local_name,
                 own=payer_id is not None and row[15] == payer_id, order_no=row[16], region_name=row[17],
-                clears_by=clears_by(Waiting(*row[18:])),
+                clears_by=clears_by(Waiting(*row[23:])),
             )  # fmt: skip
-            found.setdefault(row[0], []).append(fact)
+            mine = found.setdefault(row[0], Records())
+            mine.declarations.append(fact)
+            if row[18] is not None:
+                mine.refunds.append(_refund(fact, row[18:23]))
     return found
+
+
+def _refund(paid: DeclarationFact, row: Sequence[Any]) -> RefundFact:
+    """C14, for whoever is blocked by it; its number is for its payer alone. `row`: from the number to the state."""
+    refund_no, requested_at, approved_at, sent_at, status = row
+    dates = dates_from(requested_at=requested_at, begun_at=sent_at or approved_at)
+    return RefundFact(
+        insurance_type=paid.insurance_type, coverage_year=paid.coverage_year, region=paid.region,
+        declaration_id=paid.declaration_id, part=paid.part, requested_at=requested_at,
+        expected_on=None if status == "failed" else dates.back_by, refund_no=refund_no if paid.own else "",
+    )  # fmt: skip
 
 
 @clock.kept_for(REFERENCE_S)
