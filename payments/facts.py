@@ -4,7 +4,7 @@ People are found by what the payer typed: number and name together, as the agenc
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -58,13 +58,13 @@ def load_family(members: Sequence[FamilyMember], *, payer: User, channel: str = 
     """Two queries whatever the size of the family; reference data are kept for a moment."""
     held = _registrations(members)
     people = {person for rows in held.values() for _, person in rows}
-    records = _records(people, payer.pk)
+    declarations = _declarations(people, payer.pk)
     family_places = _places(row for rows in held.values() for row, _ in rows)
     births = _births({person for member in members if not member.birth_on for _, person in held[member.pk]})
     facts = {
         member.pk: _facts(
             held[member.pk],
-            records,
+            declarations,
             document_type=member.document_type,
             birth_on=member.birth_on or next((births[p] for _, p in held[member.pk] if p in births), None),
             channel=channel,
@@ -90,7 +90,7 @@ def person_facts(person: InsuredPerson) -> Facts:
     held = [(fact, owner) for fact, owner, *_ in rows]
     first = rows[0][4] if rows else ""
     return _facts(
-        held, _records({person.pk}, None), document_type=first, birth_on=person.birth_on, channel="portal",
+        held, _declarations({person.pk}, None), document_type=first, birth_on=person.birth_on, channel="portal",
         viewer_is_owner=True, feed_places=_places(row for row, _ in held),
     )  # fmt: skip
 
@@ -107,28 +107,22 @@ def matching_registrations(member: FamilyMember) -> list[Registration]:
 
 
 Held = list[tuple[RegistrationFact, int]]
-
-
-@dataclass(slots=True)
-class Records:
-    """What was declared for one person, and what of it is going back."""
-
-    declarations: list[DeclarationFact] = field(default_factory=list)
-    refunds: list[RefundFact] = field(default_factory=list)
+Sent = tuple[DeclarationFact, RefundFact | None]
+"""A declaration, paid until its refund has succeeded, and that refund as long as it is under way (PA-7)."""
 
 
 def _facts(
-    held: Held, records: dict[int, Records], *, document_type: str, birth_on: date | None,
+    held: Held, sent: dict[int, list[Sent]], *, document_type: str, birth_on: date | None,
     channel: str, viewer_is_owner: bool, feed_places: tuple[str, ...],
 ) -> Facts:  # fmt: skip
-    people = sorted({person for _, person in held if person in records})
+    money = [each for person in sorted({p for _, p in held}) for each in sent.get(person, ())]
     return Facts(
         identity=Identity(matched=bool(held), document_type=document_type),
         registrations=tuple(row for row, _ in held),
         policies=_policies(_places(row for row, _ in held)),
         feeds=_feeds(feed_places, get_language()) if feed_places else (),
-        declarations=tuple(fact for person in people for fact in records[person].declarations),
-        refunds=tuple(fact for person in people for fact in records[person].refunds),
+        declarations=tuple(declaration for declaration, _ in money),
+        refunds=tuple(refund for _, refund in money if refund is not None),
         birth_on=birth_on,
         channel=_channel(channel),
         viewer_is_owner=viewer_is_owner,
@@ -194,50 +188,51 @@ def _policies_of(places: tuple[str, ...], today: date) -> tuple[PolicyFact, ...]
 
 
 _DECLARATIONS = """
-SELECT d.person_id, d.insurance_type_id, d.coverage_year, d.status, d.region_id, d.amount_fen, d.tier_fen,
+SELECT refund.refund_no, refund.requested_at, refund.approved_at, refund.sent_at, refund.status,
+       d.person_id, d.insurance_type_id, d.coverage_year, d.status, d.region_id, d.amount_fen, d.tier_fen,
        d.declared_at, d.first_month, d.last_month, d.part, d.id, d.paid_at, channel.name, channel.kind, d.payer_id,
-       o.order_no, {region}, f.refund_no, f.requested_at, f.approved_at, f.sent_at, f.status,
-       o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since
+       o.order_no, {region}, o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since
 FROM payments_declaration d
 JOIN payments_paymentorder o ON o.id = d.order_id
 JOIN payments_channel channel ON channel.code = d.channel_id
 JOIN registration_region region ON region.code = d.region_id
-LEFT JOIN payments_refund f ON f.declaration_id = d.id AND f.status <> 'rejected'
+LEFT JOIN payments_refund refund
+    ON refund.declaration_id = d.id AND refund.status <> 'rejected' AND refund.status <> 'refunded'
 WHERE d.person_id = ANY(%s) AND d.status = ANY(%s) AND d.coverage_year >= %s
 ORDER BY d.declared_at, d.id"""
 
 
-def _records(people: set[int], payer_id: int | None) -> dict[int, Records]:
-    """Live declarations of these people over all places, channels and payers, by person, with their refunds."""
-    found: dict[int, Records] = {}
+def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Sent]]:
+    """Live declarations of these people over all places, channels and payers, by person."""
+    found: dict[int, list[Sent]] = {}
     if not people:
         return found
     with connection.cursor() as cursor:
         parameters: list[Any] = [sorted(people), list(LIVE), clock.today().year - YEARS_BACK]
         cursor.execute(Prepared(_DECLARATIONS.format(region=local_name_sql("region"))), parameters)
-        for row in cursor.fetchall():
+        for found_row in cursor.fetchall():
+            refund, row = found_row[:5], found_row[5:]
             fact = DeclarationFact(
                 insurance_type=row[1], coverage_year=row[2], status=row[3], region=row[4], amount_fen=row[5],
                 tier_fen=row[6], declared_at=row[7], first_month=row[8], last_month=row[9], part=row[10],
                 declaration_id=row[11], paid_at=row[12], channel_name=Channel(name=row[13], kind=row[14]).local_name,
                 own=payer_id is not None and row[15] == payer_id, order_no=row[16], region_name=row[17],
-                clears_by=clears_by(Waiting(*row[23:])),
+                clears_by=clears_by(Waiting(*row[18:])),
             )  # fmt: skip
-            mine = found.setdefault(row[0], Records())
-            mine.declarations.append(fact)
-            if row[18] is not None:
-                mine.refunds.append(_refund(fact, row[18:23]))
+            found.setdefault(row[0], []).append((fact, _refund_of(fact, refund)))
     return found
 
 
-def _refund(paid: DeclarationFact, row: Sequence[Any]) -> RefundFact:
-    """C14, for whoever is blocked by it; its number is for its payer alone. `row`: from the number to the state."""
+def _refund_of(declaration: DeclarationFact, row: Sequence[Any]) -> RefundFact | None:
+    """What whoever is blocked by it may know; its number is for its payer alone. `row`: from number to state."""
     refund_no, requested_at, approved_at, sent_at, status = row
+    if refund_no is None:
+        return None
     dates = dates_from(requested_at=requested_at, begun_at=sent_at or approved_at)
     return RefundFact(
-        insurance_type=paid.insurance_type, coverage_year=paid.coverage_year, region=paid.region,
-        declaration_id=paid.declaration_id, part=paid.part, requested_at=requested_at,
-        expected_on=None if status == "failed" else dates.back_by, refund_no=refund_no if paid.own else "",
+        insurance_type=declaration.insurance_type, coverage_year=declaration.coverage_year, region=declaration.region,
+        declaration_id=declaration.declaration_id, part=declaration.part, requested_at=requested_at,
+        expected_on=None if status == "failed" else dates.back_by, refund_no=refund_no if declaration.own else "",
     )  # fmt: skip
 
 

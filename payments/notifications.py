@@ -130,7 +130,7 @@ def process_notification(*, notification_id: int) -> str:
 
 
 def _judge(row: Notification) -> str:
-    if _is_of_refund(row):
+    if row.result and "refund_no" in row.result:
         return _judge_refund(row, RefundResult.from_json(row.result))
     result = Result.from_json(row.result) if row.result else None
     if result is None or result.state is not TradeState.PAID:
@@ -174,10 +174,6 @@ def _judge_other(row: Notification, result: Result | None) -> str:
     )  # fmt: skip
     _mark_processed(row, "case")
     return "case"
-
-
-def _is_of_refund(row: Notification) -> bool:
-    return bool(row.result) and "refund_no" in row.result
 
 
 def _judge_refund(row: Notification, result: RefundResult) -> str:
@@ -234,7 +230,7 @@ def _is_ours(gateway: str, merchant_id: str) -> bool:
 def _open_unknown(row: Notification, reason: str) -> None:
     """Hold the money of a payment that fits no order of ours (B8 of a gateway), or say that we are stuck."""
     unknown = reason == "unknown_order"
-    said = Result.from_json(row.result) if row.result and not _is_of_refund(row) else None
+    said = Result.from_json(row.result) if row.result and "refund_no" not in row.result else None
     amount_fen = int((row.result or {}).get("amount_fen") or 0)
     receipt_id = None
     if unknown and said and amount_fen and _is_ours(row.gateway, said.merchant_id):

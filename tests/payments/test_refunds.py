@@ -9,9 +9,11 @@ from core import clock
 from core.models import Transition
 from core.refusals import Refused
 from payments.checkout import open_checkout
+from payments.facts import family_facts, judge
 from payments.gateways.base import RefundResult, RefundState
 from payments.models import Allocation, Declaration, Discrepancy, PeriodClaim, Receipt, Refund
 from payments.orders import expire_order
+from payments.pricing import Asked
 from payments.refund_checks import refresh_pending_refunds, refresh_refund, refund_held_money, send_refund
 from payments.refund_settling import RefundEvidence, RefundOutcome, fail_refund, settle_refund
 from payments.refunds import (
@@ -93,6 +95,33 @@ def test_a_refund_under_way_leaves_the_declaration_paid_and_the_period_taken(des
     assert PeriodClaim.objects.filter(declaration=line_of(order)).exists()
     with pytest.raises(Refused):
         open_checkout(payer=family.payer, lines=[world.line_for(family.father)], actor=family.payer.actor)
+
+
+def test_the_payer_reads_that_his_refund_is_under_way_until_it_is_done(desk, family, zhao):
+    """PA-7, C14: the facts say paid, and that money is going back; then the period is payable."""
+    desk.state = "SUCCESS"
+    order = paid_order(family)
+
+    def told() -> tuple[set[str], int, int]:
+        facts = family_facts([family.father], payer=family.payer)[family.father.pk]
+        found = judge(facts, Asked(world.PENSION))
+        return {each.code for each in found.blockers}, len(facts.refunds), len(found.payables)
+
+    assert told() == ({"C8", "C16"}, 0, 0)
+    refund = ask_back(order, family.payer)
+    assert told() == ({"C14"}, 1, 0)
+    approve_refund(refund_no=refund.refund_no, approved_by=zhao, actor=zhao.actor)
+    assert told() == ({"C14"}, 1, 0)
+    send_refund(refund_no=refund.refund_no)
+    assert told() == (set(), 0, 1)
+
+
+def test_a_rejected_refund_leaves_the_record_as_it_was(desk, family, zhao):
+    order = paid_order(family)
+    refund = ask_back(order, family.payer)
+    reject_refund(refund_no=refund.refund_no, why="x", actor=zhao.actor)
+    facts = family_facts([family.father], payer=family.payer)[family.father.pk]
+    assert (facts.refunds, [each.status for each in facts.declarations]) == ((), ["paid"])
 
 
 @pytest.mark.parametrize("again", ["requested", "approved"])
