@@ -5,7 +5,7 @@ People are found by what the payer typed: number and name together, as the agenc
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from django.db import connection
@@ -32,6 +32,7 @@ from payments.pricing import (
     RegistrationFact,
     assess,
 )
+from payments.refund_dates import dates_from
 from payments.states import LIVE
 from registration.local_names import local_name, local_name_sql
 from registration.models import FamilyMember, FeedFreshness, InsuredPerson, Registration
@@ -187,7 +188,7 @@ def _policies_of(places: tuple[str, ...], today: date) -> tuple[PolicyFact, ...]
 
 
 _DECLARATIONS = """
-SELECT refund.requested_at,
+SELECT refund.refund_no, refund.requested_at, refund.approved_at, refund.sent_at, refund.status,
        d.person_id, d.insurance_type_id, d.coverage_year, d.status, d.region_id, d.amount_fen, d.tier_fen,
        d.declared_at, d.first_month, d.last_month, d.part, d.id, d.paid_at, channel.name, channel.kind, d.payer_id,
        o.order_no, {region}, o.status, o.created_at, o.started_at, o.expires_at, o.unreachable_since,
@@ -210,7 +211,8 @@ def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Sent
     with connection.cursor() as cursor:
         parameters: list[Any] = [sorted(people), list(LIVE), clock.today().year - YEARS_BACK]
         cursor.execute(Prepared(_DECLARATIONS.format(region=local_name_sql("region"))), parameters)
-        for requested_at, *row in cursor.fetchall():
+        for found_row in cursor.fetchall():
+            refund, row = found_row[:5], found_row[5:]
             fact = DeclarationFact(
                 insurance_type=row[1], coverage_year=row[2], status=row[3], region=row[4], amount_fen=row[5],
                 tier_fen=row[6], declared_at=row[7], first_month=row[8], last_month=row[9], part=row[10],
@@ -218,16 +220,20 @@ def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Sent
                 own=payer_id is not None and row[15] == payer_id, order_no=row[16], region_name=row[17],
                 clears_by=clears_by(Waiting(*row[18:])),
             )  # fmt: skip
-            found.setdefault(row[0], []).append((fact, _refund_of(fact, requested_at)))
+            found.setdefault(row[0], []).append((fact, _refund_of(fact, refund)))
     return found
 
 
-def _refund_of(declaration: DeclarationFact, requested_at: datetime | None) -> RefundFact | None:
-    if requested_at is None:
+def _refund_of(declaration: DeclarationFact, row: Sequence[Any]) -> RefundFact | None:
+    """What whoever is blocked by it may know; its number is for its payer alone. `row`: from number to state."""
+    refund_no, requested_at, approved_at, sent_at, status = row
+    if refund_no is None:
         return None
+    dates = dates_from(requested_at=requested_at, begun_at=sent_at or approved_at)
     return RefundFact(
         insurance_type=declaration.insurance_type, coverage_year=declaration.coverage_year, region=declaration.region,
         declaration_id=declaration.declaration_id, part=declaration.part, requested_at=requested_at,
+        expected_on=None if status == "failed" else dates.back_by, refund_no=refund_no if declaration.own else "",
     )  # fmt: skip
 
 

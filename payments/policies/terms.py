@@ -62,6 +62,14 @@ class LatePrice(StrEnum):
     FULL_COST = "full_cost"  # the government's share as well
 
 
+class OnlineRefund(StrEnum):
+    """When a payer may ask for a refund here; else he goes to a hall, where somebody looks at the benefits used."""
+
+    ALWAYS = "always"
+    BEFORE_BENEFITS = "before_benefits"  # until the year's benefits have begun
+    NEVER = "never"
+
+
 class DayKind(StrEnum):
     """How a delay is counted."""
 
@@ -243,6 +251,7 @@ class PolicyTerms:
     name_mended_by: Owner = Owner.AGENCY  # ID-4
     registration_mended_by: Owner = Owner.AGENCY  # ID-3, RG-8
     special_only_from: date | None = None  # PO-7: from this day only assessed amounts
+    online_refund: OnlineRefund = OnlineRefund.ALWAYS  # PA-6: what no source forbids can be asked for here
     back_payment: bool = True  # PO-10: missed years can be paid later, once the agency has assessed them
     provisional: bool = False  # PO-9: a difference payment will follow
     provisional_note: str = ""

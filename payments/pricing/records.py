@@ -103,7 +103,7 @@ def _refund(refund: RefundFact, period: Period) -> Blocker:
         *_where(period),
         part=refund.part,
         come_back_on=refund.expected_on,
-        evidence={"requested_at": refund.requested_at},
+        evidence={"requested_at": refund.requested_at, "refund_no": refund.refund_no},
     )
 
 
@@ -167,6 +167,7 @@ def _evidence(facts: Facts, declaration: DeclarationFact) -> dict[str, Any]:
         "region_name": declaration.region_name,
         "amount_fen": declaration.amount_fen,
         "order_no": declaration.order_no if declaration.own else "",
+        "declaration_id": declaration.declaration_id if declaration.own else 0,
         "first_month": declaration.first_month,
         "last_month": declaration.last_month,
     }

@@ -101,7 +101,7 @@ class DeclarationFact:
 
 @dataclass(frozen=True, slots=True)
 class RefundFact:
-    """A refund that has not ended (RF: requested, approved, sending, sent, failed)."""
+    """A refund that has not ended (RF: requested, approved, sending, sent, failed). `refund_no`: his own only."""
 
     insurance_type: str
     coverage_year: int
@@ -110,6 +110,7 @@ class RefundFact:
     part: str = BASE
     requested_at: datetime | None = None
     expected_on: date | None = None
+    refund_no: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from payments.words.saying import Said, Say
 class BlockerWords:
     """The words of one cause. `action` labels the one button and `action_code` says where it leads:
 
-    resume, refund, pay_needed, retype, register, remind, call, other_channel, assess, or nothing. `short` is the
-    line on a card.
+    resume, refund, refund_progress, pay_needed, retype, register, remind, call, other_channel, assess, or nothing.
+    `short` is the line on a card.
     """
 
     code: str
@@ -76,7 +76,7 @@ _WHEN: dict[When, Callable[[], str]] = {
     When.AFTER_CHANGE: lambda: _("变更3天后"),
     When.AFTER_REGISTERING: lambda: _("登记3天后"),
     When.AFTER_COLLECTIVE: lambda: _("集体办完登记以后"),
-    When.AFTER_REFUND: lambda: _("退费办完2个工作日后"),
+    When.AFTER_REFUND: lambda: _("退费办完以后"),
     When.WHEN_ASSESSED: lambda: _("核定的金额送到以后"),
     When.WHEN_ANNOUNCED: lambda: _("本地公布以后"),
     When.NEXT_YEAR: lambda: _("下一年度"),

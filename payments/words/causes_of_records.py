@@ -49,13 +49,18 @@ def _wrong_place(say: Say) -> Said:
         "money": figures.money(evidence["amount_fen"]),
     }
     lines = [_("已在%(there)s缴了%(money)s。") % places, _("先在%(there)s退费，再在%(here)s缴。") % places]
-    return Said(headline, lines, _("打电话问12366"), "refund")
+    if not evidence.get("own"):
+        return Said(headline, [*lines, _("谁付的款，由谁申请退费。")], _("打电话问12366"), "call")
+    lines.append(_("退回以后，%(there)s的申报记录同时删除，马上就能在%(here)s缴，不用再跑一趟。") % places)
+    return Said(headline, lines, _("申请退费"), "refund", when=_("退费办完就可以"))
 
 
 def _refund(say: Say) -> Said:
     """C14."""
     lines = [_("退款办完以后，就可以重新缴。")]
-    when = "" if say.blocker.come_back_on else _("退款办完2个工作日后")
+    when = "" if say.blocker.come_back_on else _("退款办完以后")
+    if say.evidence.get("refund_no"):
+        return Said(_("退款还没结束"), lines, _("看退费进度"), "refund_progress", when=when)
     return Said(_("退款还没结束"), lines, _("到时提醒我"), "remind", when=when)
 
 

@@ -108,6 +108,11 @@ def _blocked(standing: Standing, member_id: int, blocker: Blocker, record: Decla
         return Row(what, _("待支付"), "", said.body[0] if said.body else said.short, url, _("去支付"))
     if blocker.code == "C9":
         return Row(what, _("确认中"), "half", said.body[-1] if said.body else said.short, url, _("看进展"))
+    if blocker.code == "C14":
+        if refund_no := blocker.evidence.get("refund_no"):
+            url = reverse("pages:refund", args=[refund_no])
+        word = _("看退费进度") if refund_no else _("看原因")
+        return Row(what, _("退费中"), "half", said.short, url, word)
     if blocker.code == "C7" and blocker.when == "never":
         return Row(what, _("不用缴"), "none", said.short)
     return Row(what, _("不能缴"), "stop", said.short, url, _("看原因"))

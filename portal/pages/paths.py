@@ -1,12 +1,12 @@
-"""Addresses of the way from a contribution to a record (R06–R23). `urls.py` joins them to the other pages."""
+"""Addresses of the way from a contribution to a record and back (R06–R27). `urls.py` joins them to the other pages."""
 
 from django.urls import path, register_converter
 
-from portal.pages import basket, estimate, orders, paying, records, start, tiers, why
+from portal.pages import basket, estimate, orders, paying, records, refunds, start, tiers, why
 
 
 class PublicNo:
-    """26 characters of the alphabet of `core.ids`: the number of an order or of a declaration."""
+    """26 characters of the alphabet of `core.ids`: the number of an order, a declaration or a refund."""
 
     regex = "[0-9A-HJKMNP-TV-Z]{26}"
 
@@ -50,4 +50,7 @@ paying_paths = [
     path("why/<str:code>/", why.case, name="why_case"),
     path("records/", records.listing, name="records"),
     path("records/<public_no:declaration_no>/", records.detail, name="record"),
+    path("records/<public_no:declaration_no>/refund/", refunds.ask, name="refund_ask"),
+    path("records/<public_no:declaration_no>/refund/check/", refunds.check, name="refund_check"),
+    path("refunds/<public_no:refund_no>/", refunds.progress, name="refund"),
 ]

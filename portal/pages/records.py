@@ -1,4 +1,4 @@
-"""Records of payments, and what became of one (R22, R23). Certificates and refunds come with their own issues."""
+"""Records of payments, and what became of one (R22, R23). Certificates come with their own issue."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,11 +14,13 @@ from django.views.decorators.http import require_GET
 from core import clock, ids
 from core.identity import mask_name
 from core.models import Transition, User
-from payments.models import Declaration
+from payments.models import Declaration, Refund
 from payments.policies.in_force import terms_of
 from payments.policies.terms import PolicyTerms
 from payments.records import RecordFilter, visible_people, visible_records
-from payments.states import DECLARATION
+from payments.refund_asking import why_not
+from payments.refund_records import refunds_by_record
+from payments.states import DECLARATION, REFUND, REFUNDING
 from payments.words import figures, names
 from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
@@ -56,13 +58,16 @@ def person_label(row: Declaration, relations: dict[bytes, str]) -> str:
     return _("%(name)s（%(relation)s）") % {"name": name, "relation": relation} if relation else name
 
 
-def _relations(viewer: User) -> dict[bytes, str]:
+def relations_of(viewer: User) -> dict[bytes, str]:
+    """What the viewer has said of each number on his list."""
     members = FamilyMember.objects.filter(payer=viewer, removed_at__isnull=True)
     return {bytes(member.number_index): str(FamilyMember.Relation(member.relation).label) for member in members}
 
 
-def record_tag(row: Declaration) -> tuple[str, str]:
+def record_tag(row: Declaration, refund: Refund | None = None) -> tuple[str, str]:
     """The state in words, with its shape. A fresh payment is a record, confirmed later (AF-1)."""
+    if refund is not None and refund.status in REFUNDING:
+        return str(REFUND.states[refund.status].resident), "half"
     if row.status == "paid":
         if row.record_on is not None and row.record_on > clock.today():
             if row.record_on == clock.today() + timedelta(days=1):
@@ -71,7 +76,7 @@ def record_tag(row: Declaration) -> tuple[str, str]:
         return _("已缴"), "done"
     if row.status == "in_payment":
         return _("确认中"), "half"
-    if row.status == "refunded":
+    if row.status == "refunded" or (refund is not None and refund.status == "refunded"):
         return _("已退费"), "none"
     return _("已付款，核对后退回"), "half"
 
@@ -81,9 +86,11 @@ def channel_label(row: Declaration) -> str:
     return devices.gateway_label(row.order.gateway) if row.order.gateway else row.channel.local_name
 
 
-def shown_record(row: Declaration, terms: PolicyTerms, relations: dict[bytes, str]) -> ShownRecord:
+def shown_record(
+    row: Declaration, terms: PolicyTerms, relations: dict[bytes, str], refund: Refund | None = None
+) -> ShownRecord:
     """Put one record into words."""
-    tag, kind = record_tag(row)
+    tag, kind = record_tag(row, refund)
     at = row.paid_at or row.declared_at
     return ShownRecord(
         row=row, what=declared_label(row, terms), person=person_label(row, relations), tag=tag, tag_kind=kind,
@@ -99,16 +106,16 @@ def shown_record(row: Declaration, terms: PolicyTerms, relations: dict[bytes, st
 def listing(request: HttpRequest) -> HttpResponse:
     """R22: filters are links, so that each list has an address."""
     viewer = payer_of(request)
-    relations = _relations(viewer)
+    relations = relations_of(viewer)
     asked = _filter(request)
     every = visible_records(viewer)
     rows = visible_records(viewer, asked)
     page = Paginator(rows, PAGE_LENGTH).get_page(request.GET.get("page"))
     listed = list(page.object_list)
-    terms = terms_of({row.policy_id for row in listed})
+    terms, refunds = terms_of({row.policy_id for row in listed}), refunds_by_record(row.pk for row in listed)
     count = page.paginator.count
     context = {
-        "records": [shown_record(row, terms[row.policy_id], relations) for row in listed],
+        "records": [shown_record(row, terms[row.policy_id], relations, refunds.get(row.pk)) for row in listed],
         "page": page,
         "tabs": _tabs(list(every[:200]), asked, relations),
         "caption": ngettext("共%(count)d条", "共%(count)d条", count) % {"count": count},
@@ -176,15 +183,18 @@ def detail(request: HttpRequest, declaration_no: str) -> HttpResponse:
     if row is None:
         raise Http404
     terms = terms_of([row.policy_id])[row.policy_id]
-    own = row.payer_id == viewer.pk
+    own, refund = row.payer_id == viewer.pk, refunds_by_record([row.pk]).get(row.pk)
     context = {
-        "record": shown_record(row, terms, _relations(viewer)),
+        "record": shown_record(row, terms, relations_of(viewer), refund),
         "row": row,
         "tier": _tier(row, terms),
         "paid_by": _paid_by(row, own, viewer),
         "reference": ids.short_reference(row.order.order_no) if own else "",
         "order_no": row.order.order_no if own else "",
         "steps": timeline(row),
+        "refund": refund if own else None,
+        "refund_word": REFUND.states[refund.status].resident if refund else "",
+        "can_ask_back": own and why_not(row, terms, refund, clock.today()) not in ("in_refund", "refunded", "not_paid"),
         "wallet": devices.gateway_name(row.order.gateway) if row.order.gateway else row.channel.local_name,
     }
     return render(request, "pages/record.html", context)

@@ -177,7 +177,7 @@ def _others(blockers: tuple[Blocker, ...]) -> list[BlockerWords]:
 
 
 def _action(blocker: Blocker, said: BlockerWords, choice: Choice) -> Action | None:
-    """Where the button leads. What cannot be done here yet (reminders, refunds) has none: the page says when."""
+    """Where the button leads. What cannot be done here yet (reminders) has none: the page says when."""
     order_no = str(blocker.evidence.get("order_no") or "")
     if said.action_code == "resume" and order_no:
         if blocker.evidence.get("status") == "declared":
@@ -192,9 +192,22 @@ def _action(blocker: Blocker, said: BlockerWords, choice: Choice) -> Action | No
         return Action(said.action, reverse("pages:start"))
     if said.action_code == "retype":
         return Action(said.action, reverse("pages:me"))
-    if said.action_code in ("call", "refund"):
+    if said.action_code == "refund":
+        return _ask_back(blocker)
+    if said.action_code == "refund_progress":
+        return Action(said.action, reverse("pages:refund", args=[blocker.evidence["refund_no"]]))
+    if said.action_code == "call":
         return Action(_("打电话问12366"), "tel:12366")
     return None
+
+
+def _ask_back(blocker: Blocker) -> Action | None:
+    """PA-6: the form for the money that went to the wrong place, with this reason filled in."""
+    row = Declaration.objects.filter(pk=blocker.evidence.get("declaration_id", 0)).first()
+    if row is None:
+        return None
+    url = reverse("pages:refund_ask", args=[row.declaration_no])
+    return Action(_("申请退费"), f"{url}?reason=wrong_place")
 
 
 def _cancellable(blocker: Blocker | None) -> str:

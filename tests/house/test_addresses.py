@@ -13,10 +13,11 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from core import clock
 from core.models import User
 from payments.diagnoses import diagnose
-from payments.models import Declaration, PaymentOrder
+from payments.models import Declaration, PaymentOrder, Refund
+from payments.refunds import request_refund
 from portal.models import KeptForm
 from registration.models import FamilyMember, ViewGrant
-from tests.world import LI_QIANG, PENSION, Family, hand_over, line_for, make_family, make_payer, open_order
+from tests.world import LI_QIANG, PENSION, Family, hand_over, line_for, make_family, make_payer, open_order, say_paid
 
 # What needs nobody: log-in itself, pages that say nothing of anybody, and doors that other machines knock at
 PUBLIC = {
@@ -104,10 +105,16 @@ def of_the_family(family: Family, order: PaymentOrder) -> dict[str, object]:
     person = Declaration.objects.get(order=order).person
     grant = ViewGrant.objects.create(viewer=husband, person=person, ends_at=clock.now() + timedelta(days=9))
     kept = KeptForm.objects.create(token="a" * 64, owner=family.payer, path="/me/add/", fields_sealed="")
+    paid = say_paid(hand_over(open_order(family.payer, line_for(family.herself, PENSION))))
+    refund = request_refund(
+        declaration_no=paid.declarations.get().declaration_no, reason=Refund.Reason.WRONG_PLACE, note="",
+        actor=family.payer.actor, requested_by=family.payer,
+    )  # fmt: skip
     return {
         "member_id": family.father.pk, "order_no": order.order_no, "code": asked.diagnosis.code, "token": kept.token,
         "declaration_no": Declaration.objects.get(order=order).declaration_no, "grant_id": grant.pk,
         "insurance_type": PENSION, "coverage_year": 2026, "part": "base",
+        "refund_no": refund.refund_no,
     }  # fmt: skip
 
 
@@ -117,7 +124,7 @@ def filled(route: str, values: dict[str, object]) -> str:
 
 def everything() -> list[object]:
     """What a stranger could change."""
-    tables = (PaymentOrder, Declaration, FamilyMember, ViewGrant, KeptForm)
+    tables = (PaymentOrder, Declaration, Refund, FamilyMember, ViewGrant, KeptForm)
     return [list(table.objects.order_by("pk").values()) for table in tables]
 
 

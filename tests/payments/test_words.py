@@ -169,7 +169,7 @@ def test_c14_tells_the_date_where_there_is_one_and_the_rule_where_there_is_none(
     known = RefundFact(PENSION, 2026, "371003", expected_on=date(2026, 11, 25))
     unknown = replace(known, expected_on=None)
     when = [said(judge(person(registered(), refunds=(refund,)))).when for refund in (known, unknown)]
-    assert when == ["11月25日（周三）", "退款办完2个工作日后"]
+    assert when == ["11月25日（周三）", "退款办完以后"]
 
 
 def test_c20_promises_an_answer() -> None:

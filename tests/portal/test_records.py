@@ -141,9 +141,9 @@ def test_the_way_of_a_payment_is_told_step_by_step(family) -> None:
 
 
 def test_what_comes_later_is_not_offered(family) -> None:
-    """Certificates and refunds are issues of their own."""
+    """Certificates are an issue of their own."""
     page = record_page(Visitor(family.payer), pay(family.payer, world.line_for(family.herself)))
-    assert not [text for text, _ in page.links if "证明" in text or "退费" in text]
+    assert not [text for text, _ in page.links if "证明" in text]
 
 
 def test_records_of_many_years_come_in_pages(family) -> None:

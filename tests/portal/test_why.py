@@ -1,6 +1,6 @@
 """为什么不能缴费: every cause in words, with who mends it and when to come back (PA-3, ID-3, RG-2 … PO-13).
 
-C10 is a choice on this channel (test_pay_pages), C14 comes with refunds, C17 to C19 belong to the doors.
+C10 is a choice on this channel (test_pay_pages), C14 comes with refunds (test_refunds), C17 to C19 belong to the doors.
 """
 
 from collections.abc import Callable
