@@ -69,6 +69,16 @@ class DayFigures:
         return sum((bucket.ours for bucket in self.buckets), Side())
 
     @property
+    def difference_fen(self) -> int:
+        """What their side says more, with all that is booked by now."""
+        return self.theirs.fen - self.ours.fen
+
+    @property
+    def later_difference_fen(self) -> int:
+        """The same of what was booked later."""
+        return -self.booked_later.fen
+
+    @property
     def differs(self) -> bool:
         """Whether anything at all was found."""
         return any(bucket.found for bucket in self.buckets)

@@ -4,6 +4,7 @@ Its word that the order was paid takes effect at once, by the one door for money
 nothing by itself.
 """
 
+from datetime import timedelta
 from time import monotonic
 
 from core import clock
@@ -17,6 +18,7 @@ from payments.states import AT_GATEWAY
 from reconciliation.models import ChannelAnswer
 
 SILENT, NOT_ASKED = "silent", "not_asked"
+ASK_EVERY = timedelta(seconds=3)
 
 
 def ask_channel(*, order_id: int, staff: User, closing: bool = False) -> ChannelAnswer:

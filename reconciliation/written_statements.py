@@ -9,6 +9,7 @@ from django.conf import settings
 
 from core import ids
 from core.refusals import Refused
+from reconciliation.models import Clearing
 
 BYTES_MAX = 10 * 1024 * 1024
 
@@ -34,3 +35,8 @@ def keep_document(written: WrittenStatement) -> tuple[str, str]:
         path.chmod(0o600)
         file.write(content)
     return stored, hashlib.sha256(content).hexdigest()
+
+
+def read_document(clearing: Clearing) -> bytes:
+    """What was handed in, byte by byte."""
+    return (Path(settings.FILES_DIR) / clearing.stored_path).read_bytes()
