@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -173,4 +174,112 @@ class Finding(models.Model):
             models.Index(F("statement"), F("id"), name="finding_to_work", condition=Q(resolution="")),
             models.Index(fields=["receipt"], name="finding_receipt", condition=Q(receipt__isnull=False)),
             models.Index(fields=["order"], name="finding_order", condition=Q(order__isnull=False)),
+        ]
+
+
+# --- what staff do about it --------------------------------------------------------------------------------------
+
+
+class ChannelAnswer(models.Model):
+    """What a channel said about an order when a member of staff had it asked. Append-only."""
+
+    order = models.ForeignKey("payments.PaymentOrder", models.PROTECT, related_name="channel_answers")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(default=clock.now)
+    state = models.CharField(max_length=12)  # a TradeState, or `silent` or `not_asked`
+    said = models.JSONField(default=dict)
+    took_ms = models.IntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["order", "-id"], name="channel_answer_order")]
+
+
+class DiscrepancyNote(models.Model):
+    """A sentence that somebody wrote down while he worked on a discrepancy. Append-only."""
+
+    discrepancy = models.ForeignKey("payments.Discrepancy", models.PROTECT, related_name="notes")
+    written_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    written_at = models.DateTimeField(default=clock.now)
+    text = models.CharField(max_length=500)
+
+
+class SecondPersonStep(models.Model):
+    """What one member of staff asks for and a second one decides. Who has asked may drop it, and never grant it."""
+
+    class Outcome(models.TextChoices):
+        WAITING = "", _("等第二人")
+        DONE = "done", _("已办")
+        DROPPED = "dropped", _("没有办")
+
+    note = models.CharField(_("说明"), max_length=500)
+    needs_second = models.BooleanField(default=True)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(default=clock.now)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=8, choices=Outcome, blank=True, default="")
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(outcome="done")
+                | Q(needs_second=False)
+                | (Q(decided_by__isnull=False) & ~Q(decided_by=F("asked_by"))),
+                name="%(class)s_second_person",
+            ),
+        ]
+
+
+class Waiver(SecondPersonStep):
+    """That a discrepancy is let go without being resolved."""
+
+    discrepancy = models.ForeignKey("payments.Discrepancy", models.PROTECT, related_name="waivers")
+
+    class Meta(SecondPersonStep.Meta):
+        constraints = [
+            *SecondPersonStep.Meta.constraints,
+            models.UniqueConstraint(fields=["discrepancy"], name="waiver_waits_once", condition=Q(outcome="")),
+        ]
+
+
+class Clearing(SecondPersonStep):
+    """清除: that a stuck order is closed and its declarations are freed, on this ground (HOUSE 2.7)."""
+
+    class Ground(models.TextChoices):
+        CLOSED = "closed", _("渠道答已关闭")
+        UNPAID = "unpaid", _("渠道答未支付，已过到期时刻")
+        STATEMENTS = "statements", _("对账单到齐，都没有这一笔")
+        WRITTEN = "written", _("渠道书面说明没有收到这笔钱")
+
+    order = models.ForeignKey("payments.PaymentOrder", models.PROTECT, related_name="clearings")
+    ground = models.CharField(_("依据"), max_length=12, choices=Ground)
+    evidence = models.JSONField(default=dict)  # as it was seen when it was asked for
+    document_no = models.CharField(_("文号"), max_length=60, blank=True)
+    stored_path = models.CharField(max_length=200, blank=True)  # the written statement, under FILES_DIR
+    file_name = models.CharField(max_length=200, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta(SecondPersonStep.Meta):
+        constraints = [
+            *SecondPersonStep.Meta.constraints,
+            models.UniqueConstraint(fields=["order"], name="clearing_waits_once", condition=Q(outcome="")),
+            models.CheckConstraint(
+                condition=~Q(ground="written")
+                | (Q(needs_second=True) & ~Q(document_no="") & ~Q(stored_path="") & ~Q(sha256="")),
+                name="clearing_written_has_its_document",
+            ),
+        ]
+
+
+class SignOff(SecondPersonStep):
+    """签收: that staff have looked at a closed channel day; by two where something differed."""
+
+    statement = models.ForeignKey(Statement, models.PROTECT, related_name="sign_offs")
+    figures = models.JSONField(default=dict)  # to the fen, as they were then
+
+    class Meta(SecondPersonStep.Meta):
+        constraints = [
+            *SecondPersonStep.Meta.constraints,
+            models.UniqueConstraint(fields=["statement"], name="sign_off_once", condition=~Q(outcome="dropped")),
         ]

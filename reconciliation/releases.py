@@ -70,12 +70,12 @@ def clear_order(*, order: PaymentOrder, actor: str = ACTOR) -> bool:
     if Finding.objects.filter(order=order, statement__in=statements.values()).exists():
         return False
     ids = [row.pk for row in statements.values()]
-    if _is_named(order.order_no, ids):
+    if is_named(order.order_no, ids):
         return False
     return expire_order(order_id=order.pk, actor=actor, evidence=_evidence(list(statements.values())))
 
 
-def _is_named(order_no: str, statement_ids: list[int]) -> bool:
+def is_named(order_no: str, statement_ids: list[int]) -> bool:
     """Whether any line names the order, be it of a kind that we do not know."""
     sql = """SELECT EXISTS (SELECT FROM reconciliation_statemententry
                             WHERE statement_id = ANY(%s) AND order_no = %s)"""

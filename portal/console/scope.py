@@ -6,7 +6,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from core.models import User
-from payments.models import CollectionPolicy, Declaration, Discrepancy, PaymentOrder
+from payments.models import CollectionPolicy, Declaration, Discrepancy, PayeeAccount, PayeeRoute, PaymentOrder
+from reconciliation.models import Statement
 from registration.models import Agency, FeedBatch, InsuredPerson, Region, Registration
 
 
@@ -62,3 +63,55 @@ def person_or_404(user: User, person_id: int) -> InsuredPerson:
     if found is None:
         raise Http404
     return found
+
+
+def merchants_for(user: User) -> dict[str, list[str]]:
+    """By channel, the merchant numbers that collect for places of the user's region."""
+    routed = PayeeRoute.objects.filter(payee=OuterRef("pk"), region__code__startswith=user.region_prefix)
+    payees = PayeeAccount.objects.filter(Exists(routed)) if user.region_prefix else PayeeAccount.objects.all()
+    found: dict[str, set[str]] = {}
+    for merchants in payees.values_list("merchants", flat=True):
+        for channel, merchant in merchants.items():
+            found.setdefault(channel, set()).add(merchant)
+    return {channel: sorted(numbers) for channel, numbers in sorted(found.items())}
+
+
+def statements_for(user: User) -> QuerySet[Statement]:
+    """Statements of merchants that collect for the user's region."""
+    if not user.region_prefix:
+        return Statement.objects.all()
+    wanted = Q(pk__in=[])
+    for channel, numbers in merchants_for(user).items():
+        wanted |= Q(agreement=channel, merchant_id__in=numbers)
+    return Statement.objects.filter(wanted)
+
+
+def statement_or_404(user: User, statement_id: int) -> Statement:
+    """One statement of the user's region."""
+    found = statements_for(user).select_related("agreement", "superseded_by").filter(pk=statement_id).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def order_or_404(user: User, order_id: int) -> PaymentOrder:
+    """One order with a line in the user's region."""
+    found = orders_for(user).select_related("payee", "payer", "channel").filter(pk=order_id).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def discrepancy_or_404(user: User, discrepancy_id: int) -> Discrepancy:
+    """One discrepancy that the user may see."""
+    found = discrepancies_for(user).select_related("order", "owner", "receipt").filter(pk=discrepancy_id).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def colleagues_of(user: User) -> QuerySet[User]:
+    """To whom the user may give work: active staff whose region holds his, or lies in it."""
+    staff = User.objects.filter(is_staff=True, is_active=True).order_by("name", "pk")
+    above = [user.region_prefix[:length] for length in range(len(user.region_prefix) + 1)]
+    return staff.filter(Q(region_prefix__startswith=user.region_prefix) | Q(region_prefix__in=above))

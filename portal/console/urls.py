@@ -7,7 +7,20 @@ from django.contrib.admin import AdminSite
 from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
-from portal.console import audit, discrepancies, feeds, names, person, policies, search, workbench
+from portal.console import (
+    audit,
+    channel_day,
+    clearing,
+    discrepancies,
+    discrepancy,
+    feeds,
+    names,
+    person,
+    policies,
+    reconciliation,
+    search,
+    workbench,
+)
 
 PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("", workbench.workbench, "index"),
@@ -24,6 +37,23 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("feeds/<int:batch_id>/", feeds.detail, "feed"),
     ("feeds/<int:batch_id>/rejects.csv", feeds.rejects_csv, "feed_rejects"),
     ("discrepancies/", discrepancies.listing, "discrepancies"),
+    ("discrepancies/<int:discrepancy_id>/", discrepancy.detail, "discrepancy"),
+    ("discrepancies/<int:discrepancy_id>/take/", discrepancy.take, "discrepancy_take"),
+    ("discrepancies/<int:discrepancy_id>/assign/", discrepancy.assign, "discrepancy_assign"),
+    ("discrepancies/<int:discrepancy_id>/note/", discrepancy.note, "discrepancy_note"),
+    ("discrepancies/<int:discrepancy_id>/resolve/", discrepancy.resolve, "discrepancy_resolve"),
+    ("discrepancies/<int:discrepancy_id>/waive/", discrepancy.waive, "discrepancy_waive"),
+    ("discrepancies/<int:discrepancy_id>/ask/", discrepancy.ask, "discrepancy_ask"),
+    ("orders/<int:order_id>/clearing/", clearing.detail, "clearing"),
+    ("orders/<int:order_id>/clearing/ask/", clearing.ask, "clearing_ask"),
+    ("orders/<int:order_id>/clearing/request/", clearing.request_, "clearing_request"),
+    ("orders/<int:order_id>/clearing/decide/", clearing.decide, "clearing_decide"),
+    ("orders/<int:order_id>/clearing/<int:clearing_id>/document/", clearing.document, "clearing_document"),
+    ("reconciliation/", reconciliation.grid, "reconciliation"),
+    ("reconciliation/upload/", reconciliation.upload, "statement_upload"),
+    ("reconciliation/<int:statement_id>/", channel_day.detail, "channel_day"),
+    ("reconciliation/<int:statement_id>/again/", channel_day.again, "statement_again"),
+    ("reconciliation/<int:statement_id>/sign/", channel_day.sign, "statement_sign"),
     ("audit/", audit.listing, "audit"),
 ]
 

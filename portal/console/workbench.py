@@ -1,6 +1,7 @@
 """S01: what is wrong, since when, and where to begin."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -12,7 +13,17 @@ from core.working_days import missing_years
 from payments.models import CollectionPolicy, Diagnosis
 from payments.policies.in_force import terms_of
 from portal.console.page import page
-from portal.console.scope import agencies_for, discrepancies_for, orders_for, place_of, policies_for, staff_of
+from portal.console.scope import (
+    agencies_for,
+    discrepancies_for,
+    orders_for,
+    place_of,
+    policies_for,
+    staff_of,
+    statements_for,
+)
+from reconciliation.discrepancies import without_owner_too_long
+from reconciliation.models import Clearing, SignOff, Waiver
 from registration.models import FeedFreshness
 
 STUCK_AFTER = timedelta(days=2)
@@ -26,13 +37,16 @@ def workbench(request: HttpRequest) -> HttpResponse:
     user, moment = staff_of(request), clock.now()
     stuck = orders_for(user).filter(status__in=("submitting", "awaiting"), started_at__lt=moment - STUCK_AFTER)
     late = FeedFreshness.objects.filter(agency__in=agencies_for(user), last_received_at__lt=moment - LATE_AFTER)
+    second = _second_person(user)
     context = {
+        **second,
+        "second_count": sum(len(rows) for rows in second.values()),
+        "unowned": without_owner_too_long(discrepancies_for(user))[:SHOWN],
         "today": clock.today(),
         "place": place_of(user),
         "cases": discrepancies_for(user).filter(status__in=("open", "in_hand")).order_by("opened_at")[:SHOWN],
         "stuck": stuck.order_by("started_at")[:SHOWN],
         "late": late.select_related("agency", "region").order_by("last_received_at")[:SHOWN],
-        "drafts": policies_for(user).filter(status="draft").select_related("region", "insurance_type", "drafted_by"),
         "answers": Diagnosis.objects.filter(reply_by_on__isnull=False, replied_at__isnull=True)
         .select_related("insurance_type")
         .order_by("reply_by_on")[:SHOWN],
@@ -40,6 +54,20 @@ def workbench(request: HttpRequest) -> HttpResponse:
         "missing_years": missing_years(clock.today()),
     }
     return page(request, "workbench", _("工作台"), **context)
+
+
+def _second_person(user: User) -> dict[str, list[Any]]:
+    """What one person has begun and a second one must decide."""
+    drafts = policies_for(user).filter(status="draft").select_related("region", "insurance_type", "drafted_by")
+    clearings = Clearing.objects.filter(outcome="", order__in=orders_for(user)).select_related("order", "asked_by")
+    waivers = Waiver.objects.filter(outcome="", discrepancy__in=discrepancies_for(user))
+    sign_offs = SignOff.objects.filter(outcome="", statement__in=statements_for(user))
+    return {
+        "drafts": list(drafts),
+        "clearings": list(clearings.order_by("asked_at")),
+        "waivers": list(waivers.select_related("discrepancy", "asked_by").order_by("asked_at")),
+        "sign_offs": list(sign_offs.select_related("statement", "asked_by").order_by("asked_at")),
+    }
 
 
 def _open_today(user: User) -> list[CollectionPolicy]:

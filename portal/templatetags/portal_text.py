@@ -24,6 +24,20 @@ def bare_yuan(amount_fen: int) -> str:
 
 
 @register.filter
+def signed_yuan(amount_fen: int) -> str:
+    """100000 → +1,000.00, with a minus sign that is one; nothing is 0.00."""
+    if amount_fen < 0:
+        return f"\u2212{money.yuan(-amount_fen)}"
+    return f"+{money.yuan(amount_fen)}" if amount_fen else money.yuan(0)
+
+
+@register.filter
+def short_weekday(on: date) -> str:
+    """周二."""
+    return str(figures.WEEKDAYS[on.weekday()])
+
+
+@register.filter
 def tier(amount_fen: int) -> str:
     """100000 → 1,000元: an amount that has no fen."""
     return figures.tier(amount_fen)

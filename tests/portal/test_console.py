@@ -5,14 +5,11 @@ import json
 from datetime import date, timedelta
 
 import pytest
-from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
-from django_otp.oath import totp
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from core import audit, clock, ids
+from core import audit, clock
 from core.models import AuditEntry, CalendarDay, CalendarYear, User
 from core.refusals import Refused
 from payments.facts import family_facts, judge
@@ -22,27 +19,9 @@ from payments.policies.publishing import draft_policy, publish_policy
 from portal.console.feeds import harmless
 from registration.models import FeedBatch, FeedReject, Registration
 from tests import world
+from tests.portal.desk import PASSWORD, log_in, staff
 
 pytestmark = pytest.mark.django_db
-
-PASSWORD = "a-long-password-1"
-KEY = "3132333435363738393031323334353637383930"
-
-
-def staff(name: str, region: str = "371", group: str = "征缴员") -> User:
-    user = User.objects.create_user(f"staff-{ids.nonce()}", PASSWORD, name=name, is_staff=True, region_prefix=region)
-    user.groups.add(Group.objects.get_or_create(name=group)[0])
-    TOTPDevice.objects.create(user=user, name="default", key=KEY, confirmed=True)
-    return user
-
-
-def log_in(user: User, code: str | None = None, password: str = PASSWORD) -> Client:
-    client = Client()
-    TOTPDevice.objects.filter(user=user).update(last_t=-1, throttling_failure_count=0)
-    token = code or f"{totp(bytes.fromhex(KEY)):06d}"
-    said = {"username": user.username, "password": password, "code": token, "next": "/console/"}
-    client.post("/console/login/", said)
-    return client
 
 
 @pytest.fixture

@@ -1,0 +1,270 @@
+"""Clearing a stuck order by hand: only on evidence, never by its age (HOUSE 2.7, S04, PA-4).
+
+`look_at` says what the evidence is and what it allows; both persons' steps ask the channel anew and look again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from core import clock
+from core.models import User
+from core.refusals import Refused
+from core.transitions import advance
+from payments import gateways
+from payments.gateways.base import TradeState
+from payments.models import Discrepancy, Notification, PaymentOrder, PeriodClaim
+from payments.order_checks import UNPAID
+from payments.orders import GRACE, clears_by, expire_order
+from payments.states import AT_GATEWAY
+from reconciliation.channel_questions import NOT_ASKED, SILENT, ask_channel
+from reconciliation.models import ChannelAnswer, Clearing, Finding, Statement
+from reconciliation.releases import days_of, is_named
+from reconciliation.statements import in_force
+from reconciliation.states import COMPLETE
+from reconciliation.written_statements import WrittenStatement, keep_document
+
+SECOND_AFTER = timedelta(hours=24)
+SECOND_ABOVE_FEN = 500_000
+"""Above this, or after a day, one person's word is not enough; nor ever where the ground is written."""
+FRESH = timedelta(minutes=10)
+"""How long an answer of the channel is shown as one of now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One piece of evidence: what it is about, whether it speaks for clearing (None: it need not), what is seen."""
+
+    code: str
+    met: bool | None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All of it, and what follows: a ground, or why not and when it may be."""
+
+    checks: tuple[Check, ...]
+    ground: str
+    refusal: str
+    may_at: datetime | None
+    may_write: bool
+    needs_second: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is kept beside the clearing."""
+        return {"ground": self.ground, "checks": [asdict(check) for check in self.checks]}
+
+
+def look_at(order: PaymentOrder, answer: ChannelAnswer | None) -> Look:
+    """Judge the evidence as it is now; writes nothing."""
+    days = _days(order)
+    checks = (_channel(order, answer), _expiry(order), *days, _notices(order), _claims(order))
+    ground, refusal = _judge(order, answer, checks)
+    is_written = refusal in ("silent", "statements_missing") and clock.now() >= order.expires_at + GRACE
+    return Look(
+        checks, ground, refusal, _may_at(order, refusal), is_written, needs_second=needs_second(order)
+    )  # fmt: skip
+
+
+def needs_second(order: PaymentOrder) -> bool:
+    """Whether a second person must agree."""
+    age = clock.now() - (order.started_at or order.created_at)
+    return age > SECOND_AFTER or order.amount_fen > SECOND_ABOVE_FEN
+
+
+def _judge(order: PaymentOrder, answer: ChannelAnswer | None, checks: tuple[Check, ...]) -> tuple[str, str]:
+    """(ground, '') or ('', why not)."""
+    if order.status not in AT_GATEWAY:
+        return "", "finished"
+    if any(check.code == "notices" and check.met is False for check in checks):
+        return "", "notice_waiting"
+    days = [check for check in checks if check.code == "day"]
+    if any(check.facts.get("named") for check in days):
+        return "", "line_found"
+    if order.gateway in gateways.all_codes():
+        if answer is None:
+            return "", "not_asked"
+        if answer.state == TradeState.CLOSED:
+            return Clearing.Ground.CLOSED.value, ""
+        if answer.state in UNPAID:
+            is_over = clock.now() >= order.expires_at + GRACE
+            return (Clearing.Ground.UNPAID.value, "") if is_over else ("", "not_expired")
+        if answer.state != SILENT:
+            return "", "unclear"
+    if all(check.met for check in days):
+        return Clearing.Ground.STATEMENTS.value, ""
+    return "", "silent" if order.gateway in gateways.all_codes() else "statements_missing"
+
+
+def _may_at(order: PaymentOrder, refusal: str) -> datetime | None:
+    if refusal == "not_expired":
+        return order.expires_at + GRACE
+    return clears_by(order) if refusal in ("silent", "statements_missing", "unclear") else None
+
+
+def _channel(order: PaymentOrder, answer: ChannelAnswer | None) -> Check:
+    if order.gateway not in gateways.all_codes():
+        return Check("channel", None, {"state": NOT_ASKED})
+    if answer is None:
+        return Check("channel", False, {"state": ""})
+    says_no = answer.state == TradeState.CLOSED or answer.state in UNPAID
+    facts = {"state": answer.state, "at": answer.asked_at, "took_ms": answer.took_ms}
+    return Check("channel", None if answer.state == SILENT else says_no, facts)
+
+
+def _expiry(order: PaymentOrder) -> Check:
+    ends_at = order.expires_at + GRACE
+    return Check("expiry", clock.now() >= ends_at, {"ends_at": ends_at})
+
+
+def _days(order: PaymentOrder) -> list[Check]:
+    """D, D+1 and on, as far as the order could still be paid: complete, and none of it named."""
+    days = days_of(order)
+    there = in_force(order.gateway, order.merchant_id, days)
+    found = Finding.objects.filter(order=order, statement__in=there.values()).values_list("statement", flat=True)
+    named = set(found) | {row.pk for row in there.values() if is_named(order.order_no, [row.pk])}
+    return [Check("day", _speaks(there.get(day), named), _day_facts(order, day, there.get(day), named)) for day in days]
+
+
+def _speaks(statement: Statement | None, named: set[int]) -> bool:
+    return statement is not None and statement.status in COMPLETE and statement.pk not in named
+
+
+def _day_facts(order: PaymentOrder, day: Any, statement: Statement | None, named: set[int]) -> dict[str, Any]:
+    if statement is None:
+        awaited = Statement.objects.filter(
+            agreement=order.gateway, merchant_id=order.merchant_id, channel_day=day
+        ).order_by("-version").first()  # fmt: skip
+        said = {"status": awaited.status, "due_at": awaited.due_at, "tries": awaited.tries} if awaited else {}
+        return {"day": day, "named": False, **said}
+    return {
+        "day": day, "named": statement.pk in named, "statement": statement.pk, "status": statement.status,
+        "version": statement.version, "sha256": statement.sha256, "lines": statement.line_count,
+        "paid_fen": statement.totals.get("paid_fen", 0),
+    }  # fmt: skip
+
+
+def _notices(order: PaymentOrder) -> Check:
+    waiting = Notification.objects.filter(order_no=order.order_no, next_try_at__isnull=False).count()
+    return Check("notices", waiting == 0, {"waiting": waiting})
+
+
+def _claims(order: PaymentOrder) -> Check:
+    """The periods that it keeps others from paying: what clearing gives free."""
+    return Check("claims", None, {"count": PeriodClaim.objects.filter(declaration__order=order).count()})
+
+
+# --- the two steps -----------------------------------------------------------------------------------------------
+
+
+def request_clearing(
+    *, order_id: int, ground: str, note: str, staff: User, written: WrittenStatement | None = None
+) -> Clearing:
+    """The first person: asks the channel, and clears at once where no second person is needed.
+
+    Raises Refused: every `refusal` of `Look` (with `at`), `ground_differs` (the evidence says something else),
+    `no_reason`, `no_document`, `waits` (another one is waiting for its second person).
+    """
+    if len(note.strip()) < 4:
+        raise Refused("no_reason")
+    is_written = ground == Clearing.Ground.WRITTEN
+    if is_written and (written is None or len(written.document_no.strip()) < 2):
+        raise Refused("no_document")
+    order = PaymentOrder.objects.get(pk=order_id)
+    answer = ask_channel(order_id=order_id, staff=staff, closing=not is_written and not needs_second(order))
+    with transaction.atomic():
+        order = PaymentOrder.objects.select_for_update().get(pk=order_id)
+        look = look_at(order, answer)
+        _refuse(look, ground)
+        if Clearing.objects.filter(order=order, outcome="").exists():
+            raise Refused("waits")
+        clearing = Clearing(
+            order=order, ground=ground, note=note.strip()[:500], asked_by=staff, evidence=_plain(look),
+            needs_second=is_written or look.needs_second,
+        )  # fmt: skip
+        if is_written and written is not None:
+            clearing.document_no = written.document_no.strip()[:60]
+            clearing.stored_path, clearing.sha256 = keep_document(written)
+            clearing.file_name = written.file_name[:200]
+        clearing.save(force_insert=True)
+        if not clearing.needs_second:
+            _clear(clearing, look, staff)
+    return clearing
+
+
+def confirm_clearing(*, clearing_id: int, staff: User) -> Clearing:
+    """The second person: the channel is asked once more, and the evidence looked at as it is now.
+
+    Raises Refused: `decided`, `same_person`, and every `refusal` of `Look`.
+    """
+    clearing = Clearing.objects.get(pk=clearing_id)
+    if clearing.outcome:
+        raise Refused("decided", outcome=clearing.outcome)
+    if clearing.asked_by_id == staff.pk:
+        raise Refused("same_person")
+    answer = ask_channel(order_id=clearing.order_id, staff=staff, closing=True)
+    with transaction.atomic():
+        order = PaymentOrder.objects.select_for_update().get(pk=clearing.order_id)
+        clearing = Clearing.objects.select_for_update().get(pk=clearing_id)
+        if clearing.outcome:
+            raise Refused("decided", outcome=clearing.outcome)
+        look = look_at(order, answer)
+        if not look.ground:
+            _refuse(look, clearing.ground)
+        _clear(clearing, look, staff)
+    return clearing
+
+
+def drop_clearing(*, clearing_id: int, staff: User) -> Clearing:
+    """It is not cleared: the second person says no, or the first takes it back. Raises Refused: `decided`."""
+    with transaction.atomic():
+        clearing = Clearing.objects.select_for_update().get(pk=clearing_id)
+        if clearing.outcome:
+            raise Refused("decided", outcome=clearing.outcome)
+        return _decide(clearing, staff, Clearing.Outcome.DROPPED)
+
+
+def _refuse(look: Look, ground: str) -> None:
+    if ground == Clearing.Ground.WRITTEN and look.may_write:
+        return
+    if look.refusal:
+        raise Refused(look.refusal, at=look.may_at)
+    if ground != look.ground:
+        raise Refused("ground_differs", ground=look.ground)
+
+
+def _clear(clearing: Clearing, look: Look, staff: User) -> None:
+    """Close the order and free its declarations; the payer is told by the sweep that reads the history."""
+    evidence: Mapping[str, Any] = {
+        "source": "staff", "clearing": clearing.pk, "ground": clearing.ground, "document": clearing.document_no,
+        "document_sha256": clearing.sha256, "asked_by": clearing.asked_by.username, **_plain(look),
+    }  # fmt: skip
+    if not expire_order(order_id=clearing.order_id, actor=staff.actor, evidence=evidence):
+        raise Refused("finished")
+    _decide(clearing, staff, Clearing.Outcome.DONE)
+    stuck = Discrepancy.objects.filter(order=clearing.order_id, kind=Discrepancy.Kind.STUCK)
+    ids, told = list(stuck.values_list("pk", flat=True)), {"source": "clearing", "clearing": clearing.pk}
+    advance(Discrepancy, ids, "settle", actor=staff.actor, evidence=told)
+    advance(Discrepancy, ids, "resolve", actor=staff.actor, evidence=told)
+
+
+def _decide(clearing: Clearing, staff: User, outcome: Clearing.Outcome) -> Clearing:
+    clearing.decided_by, clearing.decided_at, clearing.outcome = staff, clock.now(), outcome
+    Clearing.objects.filter(pk=clearing.pk).update(decided_by=staff, decided_at=clearing.decided_at, outcome=outcome)
+    return clearing
+
+
+def _plain(look: Look) -> dict[str, Any]:
+    """Without instants and dates of Python's own."""
+    said = look.as_json()
+    for check in said["checks"]:
+        check["facts"] = {name: _text(value) for name, value in check["facts"].items()}
+    return said
+
+
+def _text(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
