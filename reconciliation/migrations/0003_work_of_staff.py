@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0005_statement_discrepancies'),
+        ('payments', '0006_statement_discrepancies'),
         ('reconciliation', '0002_guards'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
