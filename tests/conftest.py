@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings
+from django.utils import translation
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from core import clock
@@ -91,6 +92,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_is_kept_from_test_to_test() -> None:
     clock.forget_everything_kept()
+    translation.deactivate()  # a request of Django's own client leaves its language to the thread
 
 
 # --- the browser -----------------------------------------------------------------------------------------------------
