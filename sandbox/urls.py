@@ -15,6 +15,7 @@ from sandbox.control import money, panel, statements
 from sandbox.control import views as control
 from sandbox.phone import views as phone
 from sandbox.unionpay import api as unionpay
+from sandbox.unionpay import bills as unionpay_bills
 from sandbox.unionpay import pages as unionpay_pages
 from sandbox.wallet import views as wallet
 from sandbox.wechat import api as wechat
@@ -49,6 +50,7 @@ alipay_doors = [
 unionpay_doors = [
     path("gateway/api/frontTransReq.do", require_POST(unionpay.front)),
     path("gateway/api/backTransReq.do", require_POST(unionpay.back)),
+    path("gateway/api/fileTransReq.do", require_POST(unionpay_bills.transfer)),
     path("gateway/api/queryTrans.do", require_POST(unionpay.query)),
     path("cashier/<str:token>", unionpay_pages.cashier_page),
 ]

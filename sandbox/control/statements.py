@@ -20,7 +20,7 @@ def _aim(values: dict[str, object]) -> dict[str, object]:
         refund = Refund.objects.filter(refund_no=str(values["refund_no"])).order_by("-id").first()
         if refund is None or refund.ended_at is None:
             raise ValueError("no gateway has done this refund: name gateway and day")
-        return {"gateway": refund.gateway, "merchant": refund.merchant, "day": day_of(refund.ended_at)}
+        return {"gateway": refund.gateway, "merchant": refund.merchant, "day": day_of(refund.ended_at, refund.gateway)}
     paid = Payment.objects.filter(trade__order_no=str(values.get("order_no", ""))).select_related("trade")
     payment = paid.order_by("id").first()
     if payment is None:
@@ -28,7 +28,7 @@ def _aim(values: dict[str, object]) -> dict[str, object]:
     return {
         "gateway": payment.trade.gateway,
         "merchant": payment.trade.merchant,
-        "day": day_of(payment.paid_at),
+        "day": day_of(payment.paid_at, payment.trade.gateway),
     }
 
 

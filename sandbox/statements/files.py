@@ -9,8 +9,9 @@ from django.core import signing
 
 from sandbox import clock, dials, merchants, writes
 from sandbox.models import StatementFile
-from sandbox.statements import alipay_text, planted, wechat_text
+from sandbox.statements import alipay_text, planted, unionpay_text, wechat_text
 from sandbox.statements.lines import Sheet
+from sandbox.statements.truth import day_of
 
 KEPT_DAYS = 92  # three months
 _links = signing.TimestampSigner(sep="~", salt="statement")  # a sign that needs no escape in addresses
@@ -27,7 +28,8 @@ class NotThere(Exception):
 def _check_day(gateway: str, merchant: str, day: date, kind: str) -> None:
     now = clock.now() + timedelta(days=settings.CLOCK_OFFSET_DAYS)
     at_once = bool(dials.get("statements_at_once"))
-    if day > now.date() or (day == now.date() and not at_once) or day < now.date() - timedelta(days=KEPT_DAYS):
+    last = day_of(clock.now(), gateway) if at_once else now.date() - timedelta(days=1)
+    if day > last or day < now.date() - timedelta(days=KEPT_DAYS):
         raise NotThere("bad_day")
     if day == now.date() - timedelta(days=1) and now.hour < dials.number("statement_ready_hour") and not at_once:
         raise NotThere("creating")
@@ -51,6 +53,9 @@ def issue(gateway: str, merchant: str, day: date, kind: str) -> StatementFile:
     if gateway == "wechat":
         name, whole = f"{sheet.day:%Y%m%d}{kind}.csv", wechat_text.write(sheet, kind)
         content = whole[: int(len(whole) * spoilt.keep_text)]
+    elif gateway == "unionpay":
+        name = f"{sheet.day:%Y%m%d}_{sheet.merchant}.zip"
+        content = whole = unionpay_text.write(sheet, keep=spoilt.keep_text)
     else:
         stem = f"{alipay_text.account_no(sheet.merchant)}_{sheet.day:%Y%m%d}"
         name, whole = f"{stem}.csv.zip", alipay_text.write(sheet, kind, keep=spoilt.keep_text)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-PAY, REFUND, REVERSAL = "pay", "refund", "reversal"
+PAY, REFUND, REVERSAL, ERROR = "pay", "refund", "reversal", "error"
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from django.db.models import F, Q
 
 from sandbox import clock, writes
 from sandbox.models import Difference
-from sandbox.statements.lines import PAY, REVERSAL, Line, Sheet
+from sandbox.statements.lines import ERROR, PAY, REVERSAL, Line, Sheet
 from sandbox.statements.truth import fee_fen, lines_of
 
-WECHAT_KINDS, ALIPAY_KINDS = ("ALL", "SUCCESS", "REFUND"), ("trade", "signcustomer")
-KINDS = {"wechat": WECHAT_KINDS, "alipay": ALIPAY_KINDS}
+WECHAT_KINDS, ALIPAY_KINDS, UNIONPAY_KINDS = ("ALL", "SUCCESS", "REFUND"), ("trade", "signcustomer"), ("ZM",)
+KINDS = {"wechat": WECHAT_KINDS, "alipay": ALIPAY_KINDS, "unionpay": UNIONPAY_KINDS}
 # What can be planted → the parameters it takes. The control door refuses anything else.
 AIM = {"order_no", "refund_no"}
 CATALOGUE: dict[str, set[str]] = {
@@ -23,6 +23,7 @@ CATALOGUE: dict[str, set[str]] = {
     "next_day": AIM | {"time"},
     "reversal": AIM | {"amount_fen"},
     "unknown": {"order_no", "amount_fen", "time", "transaction_no"},
+    "error": {"amount_fen", "time"},
     "late": {"until", "seconds"},
     "truncated": {"keep", "of", "hash"},
     "wrong_hash": set(),
@@ -33,8 +34,15 @@ CATALOGUE: dict[str, set[str]] = {
     "no_bom": set(),
 }
 AIMED = {"drop", "amount", "duplicate", "next_day", "reversal"}
-WECHAT_ONLY = {"reversal", "wrong_hash", "no_bom"}  # Alipay's formats have no such line, hash or mark
-STRANGERS = {"wechat": "1900000999", "alipay": "2088000000000999"}
+# What a format has no line, hash or mark for
+IMPOSSIBLE = {
+    "wechat": {"error"},
+    "alipay": {"reversal", "wrong_hash", "no_bom", "error"},
+    "unionpay": {"wrong_hash", "no_bom"},
+}
+STRANGERS = {"wechat": "1900000999", "alipay": "2088000000000999", "unionpay": "898371000009999"}
+PRODUCTS = {"wechat": "NATIVE", "alipay": "FAST_INSTANT_TRADE_PAY", "unionpay": "B2C_PC"}
+PAYERS = {"wechat": "oDemoBuyer0000000000000000002", "alipay": "2088000000009002", "unionpay": "6216***********0026"}
 
 
 @dataclass
@@ -56,7 +64,7 @@ def check(values: dict[str, object]) -> None:
         raise ValueError(f"{what!r} cannot be planted; possible: {', '.join(sorted(CATALOGUE))}")
     if gateway not in KINDS:
         raise ValueError(f"statements come from: {', '.join(KINDS)}")
-    if gateway != "wechat" and what in WECHAT_ONLY:
+    if what in IMPOSSIBLE[gateway]:
         raise ValueError(f"{what} is not possible in the statements of {gateway}")
     if kind and kind not in KINDS[gateway]:
         raise ValueError(f"the kinds of statement are: {', '.join(KINDS[gateway])}")
@@ -137,7 +145,6 @@ def _unknown(lines: list[Line], difference: Difference) -> list[Line]:
     """A payment that no merchant's order explains. Its numbers stay the same in every version of the file."""
     params, amount = difference.params, int(_number(difference, "amount_fen", 10000))
     moment = _at(difference.day, difference, "12:00:00")
-    wechat = difference.gateway == "wechat"
     made = Line(
         kind=PAY,
         at=moment,
@@ -146,10 +153,27 @@ def _unknown(lines: list[Line], difference: Difference) -> list[Line]:
         transaction_no=str(params["transaction_no"]),
         amount_fen=amount,
         fee_fen=fee_fen(amount),
-        product="NATIVE" if wechat else "FAST_INSTANT_TRADE_PAY",
-        appid="wx0000000000000001" if wechat else "",
-        payer="oDemoBuyer0000000000000000002" if wechat else "2088000000009002",
+        product=PRODUCTS[difference.gateway],
+        appid="wx0000000000000001" if difference.gateway == "wechat" else "",
+        payer=PAYERS[difference.gateway],
         description="来历不明的一笔",
+    )
+    return [*lines, made]
+
+
+def _error(lines: list[Line], difference: Difference) -> list[Line]:
+    """A chargeback that UnionPay clears by hand: it names no order."""
+    moment = _at(difference.day, difference, "10:15:00")
+    made = Line(
+        kind=ERROR,
+        at=moment,
+        begun_at=moment,
+        order_no="",
+        transaction_no=f"95{difference.id:019d}",
+        amount_fen=int(_number(difference, "amount_fen", 10000)),
+        fee_fen=0,
+        product=PRODUCTS[difference.gateway],
+        payer=PAYERS[difference.gateway],
     )
     return [*lines, made]
 
@@ -161,6 +185,7 @@ LINES: dict[str, Callable[[list[Line], Difference], list[Line]]] = {
     "next_day": _drop,
     "reversal": _reversal,
     "unknown": _unknown,
+    "error": _error,
 }
 
 
@@ -171,7 +196,8 @@ def _carried_over(gateway: str, merchant: str, day: date, kind: str) -> list[Lin
     lines = lines_of(gateway, merchant, before) if moved else []
     for difference in moved:
         moment = _at(day, difference, "00:00:05")
-        found += [replace(line, at=moment) for line in lines if _is_meant(line, difference)]
+        own = {"begun_at": moment} if gateway == "unionpay" else {}  # the one time that its file holds
+        found += [replace(line, at=moment, **own) for line in lines if _is_meant(line, difference)]
     return found
 
 
@@ -222,7 +248,9 @@ def plant(values: dict[str, object]) -> Difference:
     params = dict(values.get("params") or {})  # type: ignore[call-overload]
     if values["what"] == "unknown":
         params.setdefault("order_no", f"UNKNOWN{secrets.token_hex(8).upper()}")
-        params.setdefault("transaction_no", f"4200009999{secrets.randbelow(10**18):018d}")
+        number = f"{secrets.randbelow(10**18):018d}"
+        prefix = "952" if values["gateway"] == "unionpay" else "4200009999"
+        params.setdefault("transaction_no", prefix + number)
     with writes.alone():
         return Difference.objects.create(**(values | {"params": params}))
 

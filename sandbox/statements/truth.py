@@ -9,6 +9,9 @@ from django.conf import settings
 from sandbox import clock, dials
 from sandbox.models import Payment, Refund, Trade
 from sandbox.statements.lines import PAY, REFUND, Line
+from sandbox.unionpay import wire as unionpay
+
+BEGINS_EARLIER = {"unionpay": timedelta(hours=1)}  # its day is from 23:00 to 23:00
 
 
 def moved(moment: datetime) -> datetime:
@@ -16,14 +19,20 @@ def moved(moment: datetime) -> datetime:
     return moment.astimezone(clock.SHANGHAI) + timedelta(days=settings.CLOCK_OFFSET_DAYS)
 
 
-def day_of(moment: datetime) -> date:
-    return moved(moment).date()
+def day_of(moment: datetime, gateway: str) -> date:
+    return (moved(moment) + BEGINS_EARLIER.get(gateway, timedelta())).date()
 
 
-def _bounds(day: date) -> tuple[datetime, datetime]:
-    """The real instants between which that day of the business calendar lies."""
+def _bounds(day: date, gateway: str) -> tuple[datetime, datetime]:
+    """The real instants between which that day of the gateway lies."""
     start = datetime.combine(day - timedelta(days=settings.CLOCK_OFFSET_DAYS), time(), clock.SHANGHAI)
+    start -= BEGINS_EARLIER.get(gateway, timedelta())
     return start, start + timedelta(days=1)
+
+
+def _begun(told: str, known: datetime, done: datetime) -> datetime:
+    """When it was begun: as the merchant told UnionPay, else as the gateway knows; never after it was done."""
+    return moved(min(unionpay.instant(told) or known, done))
 
 
 def fee_fen(amount_fen: int) -> int:
@@ -51,12 +60,14 @@ def _line(trade: Trade, payment: Payment, fees: dict[int, int], **values: object
 
 def lines_of(gateway: str, merchant: str, day: date) -> list[Line]:
     """Payments by the time they were paid, refunds by the time they succeeded, in that order of time."""
-    start, end = _bounds(day)
+    start, end = _bounds(day, gateway)
     fees: dict[int, int] = {}
     found = []
     at_merchant = Payment.objects.filter(trade__gateway=gateway, trade__merchant=merchant).select_related("trade")
     for payment in at_merchant.filter(paid_at__gte=start, paid_at__lt=end).iterator():
-        values = {"at": moved(payment.paid_at), "begun_at": moved(min(payment.trade.created_at, payment.paid_at))}
+        told = payment.trade.attach if gateway == "unionpay" else ""
+        begun_at = _begun(told, payment.trade.created_at, payment.paid_at)
+        values = {"at": moved(payment.paid_at), "begun_at": begun_at}
         found.append(_line(payment.trade, payment, fees, kind=PAY, amount_fen=payment.amount_fen, **values))
     for payment in at_merchant.filter(returned_at__gte=start, returned_at__lt=end).iterator():
         moment = moved(payment.returned_at)  # type: ignore[arg-type]
@@ -74,7 +85,7 @@ def lines_of(gateway: str, merchant: str, day: date) -> list[Line]:
                 kind=REFUND,
                 amount_fen=refund.amount_fen,
                 at=moved(ended),
-                begun_at=moved(min(refund.asked_at, ended)),
+                begun_at=_begun(refund.reason if gateway == "unionpay" else "", refund.asked_at, ended),
                 refund_no=refund.refund_no,
                 refund_id=refund.refund_id,
             )

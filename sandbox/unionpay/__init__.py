@@ -1,4 +1,3 @@
-"""UnionPay's full-channel gateway 5.1.0: its cashier, queries, back notices and the way back by POST.
-
-The daily file of settled trades (ZM) will stand here as well.
+"""UnionPay's full-channel gateway 5.1.0: its cashier, queries, refunds, back notices, the way back by POST, and the
+daily file of settled trades (ZM) by fileTransfer.
 """
