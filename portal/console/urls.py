@@ -7,7 +7,7 @@ from django.contrib.admin import AdminSite
 from django.http import HttpResponseBase
 from django.urls import URLPattern, path
 
-from portal.console import audit, discrepancies, feeds, names, person, policies, search, workbench
+from portal.console import audit, discrepancies, feeds, names, person, policies, refunds, search, workbench
 
 PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("", workbench.workbench, "index"),
@@ -24,6 +24,13 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("feeds/<int:batch_id>/", feeds.detail, "feed"),
     ("feeds/<int:batch_id>/rejects.csv", feeds.rejects_csv, "feed_rejects"),
     ("discrepancies/", discrepancies.listing, "discrepancies"),
+    ("refunds/", refunds.listing, "refunds"),
+    ("refunds/<str:refund_no>/", refunds.detail, "refund"),
+    ("refunds/<str:refund_no>/review/", refunds.review, "refund_review"),
+    ("refunds/<str:refund_no>/approve/", refunds.approve, "refund_approve"),
+    ("refunds/<str:refund_no>/reject/", refunds.reject, "refund_reject"),
+    ("refunds/<str:refund_no>/retry/", refunds.retry, "refund_retry"),
+    ("declarations/<str:declaration_no>/refund/", refunds.ask, "refund_ask"),
     ("audit/", audit.listing, "audit"),
 ]
 

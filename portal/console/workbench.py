@@ -8,11 +8,21 @@ from django.views.decorators.http import require_GET
 
 from core import clock
 from core.models import User
+from core.states import State
 from core.working_days import missing_years
-from payments.models import CollectionPolicy, Diagnosis
+from payments.models import CollectionPolicy, Diagnosis, Refund
 from payments.policies.in_force import terms_of
+from payments.states import REFUND
 from portal.console.page import page
-from portal.console.scope import agencies_for, discrepancies_for, orders_for, place_of, policies_for, staff_of
+from portal.console.scope import (
+    agencies_for,
+    discrepancies_for,
+    orders_for,
+    place_of,
+    policies_for,
+    refunds_for,
+    staff_of,
+)
 from registration.models import FeedFreshness
 
 STUCK_AFTER = timedelta(days=2)
@@ -22,7 +32,7 @@ SHOWN = 20
 
 @require_GET
 def workbench(request: HttpRequest) -> HttpResponse:
-    """Six figures that lead to their lists; the oldest first."""
+    """Seven figures that lead to their lists; the oldest first."""
     user, moment = staff_of(request), clock.now()
     stuck = orders_for(user).filter(status__in=("submitting", "awaiting"), started_at__lt=moment - STUCK_AFTER)
     late = FeedFreshness.objects.filter(agency__in=agencies_for(user), last_received_at__lt=moment - LATE_AFTER)
@@ -30,6 +40,7 @@ def workbench(request: HttpRequest) -> HttpResponse:
         "today": clock.today(),
         "place": place_of(user),
         "cases": discrepancies_for(user).filter(status__in=("open", "in_hand")).order_by("opened_at")[:SHOWN],
+        "refunds": _refunds(user),
         "stuck": stuck.order_by("started_at")[:SHOWN],
         "late": late.select_related("agency", "region").order_by("last_received_at")[:SHOWN],
         "drafts": policies_for(user).filter(status="draft").select_related("region", "insurance_type", "drafted_by"),
@@ -40,6 +51,12 @@ def workbench(request: HttpRequest) -> HttpResponse:
         "missing_years": missing_years(clock.today()),
     }
     return page(request, "workbench", _("工作台"), **context)
+
+
+def _refunds(user: User) -> list[tuple[Refund, State]]:
+    """Refunds that somebody must look at: asked for, or not gone through."""
+    rows = refunds_for(user).filter(status__in=("requested", "failed")).order_by("requested_at")
+    return [(row, REFUND.states[row.status]) for row in rows[:SHOWN]]
 
 
 def _open_today(user: User) -> list[CollectionPolicy]:
