@@ -10,15 +10,18 @@ from django.views.decorators.http import require_GET, require_POST
 
 from core import audit, clock
 from core.identity import DocumentType, age_years, mask_name, mask_number_for_others
+from core.models import User
 from core.sealed import SealBroken, unseal
+from core.states import State
 from payments import gateways, words
 from payments.facts import judge, person_facts
-from payments.models import Declaration, Discrepancy, Notification, PaymentOrder, Receipt
+from payments.models import Declaration, Discrepancy, Notification, PaymentOrder, Receipt, Refund
 from payments.pricing import Blocker, Payable
+from payments.refund_records import refunds_by_record
 from payments.states import DECLARATION, DISCREPANCY, ORDER
 from payments.words import names
 from portal.console.page import page
-from portal.console.scope import person_or_404, staff_of
+from portal.console.scope import may_act, person_or_404, staff_of
 from portal.console.timeline import KINDS, timeline
 from registration.models import InsuredPerson, PersonDocument, Registration
 from registration.people import payers_of
@@ -54,7 +57,7 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "documents": [(DocumentType(row.document_type).label, _masked(row)) for row in found.documents.all()],
         "registrations": _registrations(found),
         "dues": _dues(found),
-        "declarations": [(row, DECLARATION.states[row.status]) for row in declarations],
+        "declarations": _declared(user, declarations),
         "orders": [(row, ORDER.states[row.status], _way(row)) for row in _orders(orders)],
         "receipts": Receipt.objects.filter(order_id__in=orders).prefetch_related("allocations").order_by("-paid_at"),
         "discrepancies": [
@@ -67,6 +70,18 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "wanted": wanted,
     }
     return page(request, "person", mask_name(found.name), **context)
+
+
+def _declared(user: User, rows: list[Declaration]) -> list[tuple[Declaration, State, Refund | None, bool]]:
+    """Each with its state, its refund, and whether one can be asked for here (PA-6)."""
+    refunds = refunds_by_record(row.pk for row in rows)
+    acts, found = may_act(user), []
+    for row in rows:
+        here, refund = row.region_id.startswith(user.region_prefix), refunds.get(row.pk)
+        is_free = refund is None or refund.status == "rejected"
+        may_ask = acts and here and is_free and row.status == "paid"
+        found.append((row, DECLARATION.states[row.status], refund if here else None, may_ask))
+    return found
 
 
 def _masked(row: PersonDocument) -> str:
@@ -82,9 +97,7 @@ def _number(row: PersonDocument) -> str:
 
 def _registrations(found: InsuredPerson) -> list[tuple[Registration, bool]]:
     """Each with whether another place holds the same type (RG-3)."""
-    rows = list(
-        Registration.objects.filter(person=found).select_related("region", "group", "agency", "insurance_type")
-    )
+    rows = list(Registration.objects.filter(person=found).select_related("region", "group", "agency", "insurance_type"))
     living: dict[str, set[str]] = {}
     for row in rows:
         if row.ended_on is None:

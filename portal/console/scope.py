@@ -2,11 +2,12 @@
 
 from typing import cast
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from core.models import User
-from payments.models import CollectionPolicy, Declaration, Discrepancy, PayeeAccount, PayeeRoute, PaymentOrder
+from payments.models import CollectionPolicy, Declaration, Discrepancy, PayeeAccount, PayeeRoute, PaymentOrder, Refund
 from reconciliation.models import Statement
 from registration.models import Agency, FeedBatch, InsuredPerson, Region, Registration
 
@@ -14,6 +15,22 @@ from registration.models import Agency, FeedBatch, InsuredPerson, Region, Regist
 def staff_of(request: HttpRequest) -> User:
     """The member of staff behind a request that `admin_view` has let in."""
     return cast(User, request.user)
+
+
+ACTING = ("征缴员", "复核员")  # the groups that `setup_roles` makes and that decide about money
+
+
+def may_act(user: User) -> bool:
+    """Whether the user's role decides about money; others look."""
+    return user.is_superuser or user.groups.filter(name__in=ACTING).exists()
+
+
+def forbid_lookers(request: HttpRequest) -> User:
+    """The member of staff behind a request that moves money."""
+    user = staff_of(request)
+    if not may_act(user):
+        raise PermissionDenied
+    return user
 
 
 def place_of(user: User) -> str:
@@ -55,6 +72,19 @@ def discrepancies_for(user: User) -> QuerySet[Discrepancy]:
     if not user.region_prefix:
         return Discrepancy.objects.all()
     return Discrepancy.objects.filter(Q(order__isnull=True) | Q(order__in=orders_for(user)))
+
+
+def declarations_for(user: User) -> QuerySet[Declaration]:
+    """Declarations of the user's region."""
+    return Declaration.objects.filter(region__code__startswith=user.region_prefix)
+
+
+def refunds_for(user: User) -> QuerySet[Refund]:
+    """Refunds of declarations of the user's region, and of money that is held there."""
+    if not user.region_prefix:
+        return Refund.objects.all()
+    here = Q(declaration__region__code__startswith=user.region_prefix)
+    return Refund.objects.filter(here | Q(discrepancy__in=discrepancies_for(user)))
 
 
 def person_or_404(user: User, person_id: int) -> InsuredPerson:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from core import clock
 from core.models import AuditEntry, Transition
 from core.states import TABLES
-from payments.models import Declaration, Notification
+from payments.models import Declaration, Notification, Refund
 from registration.models import InsuredPerson, Registration
 
 KINDS = {
@@ -49,9 +49,12 @@ def timeline(
 
 def _moves(declarations: Sequence[Declaration]) -> Iterable[Event]:
     orders = {row.order_id: row.order for row in declarations}
-    for kind, ids in (("ORDER", list(orders)), ("DECLARATION", [row.pk for row in declarations])):
+    lines = [row.pk for row in declarations]
+    refunds = list(Refund.objects.filter(declaration__in=lines).values_list("pk", flat=True))
+    for kind, ids, what in (
+        ("ORDER", list(orders), _("订单")), ("DECLARATION", lines, _("申报")), ("REFUND", refunds, _("退费")),
+    ):  # fmt: skip
         states = TABLES[kind].states
-        what = _("订单") if kind == "ORDER" else _("申报")
         for row in Transition.objects.filter(kind=kind, object_id__in=ids).order_by("pk"):
             said = {"what": what, "state": states[row.to_state].label, "event": row.event}
             yield Event(row.at, _kind(row.actor), _("%(what)s：%(state)s（%(event)s）") % said)

@@ -18,6 +18,7 @@ from portal.console import (
     person,
     policies,
     reconciliation,
+    refunds,
     search,
     workbench,
 )
@@ -54,6 +55,13 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("reconciliation/<int:statement_id>/", channel_day.detail, "channel_day"),
     ("reconciliation/<int:statement_id>/again/", channel_day.again, "statement_again"),
     ("reconciliation/<int:statement_id>/sign/", channel_day.sign, "statement_sign"),
+    ("refunds/", refunds.listing, "refunds"),
+    ("refunds/<str:refund_no>/", refunds.detail, "refund"),
+    ("refunds/<str:refund_no>/review/", refunds.review, "refund_review"),
+    ("refunds/<str:refund_no>/approve/", refunds.approve, "refund_approve"),
+    ("refunds/<str:refund_no>/reject/", refunds.reject, "refund_reject"),
+    ("refunds/<str:refund_no>/retry/", refunds.retry, "refund_retry"),
+    ("declarations/<str:declaration_no>/refund/", refunds.ask, "refund_ask"),
     ("audit/", audit.listing, "audit"),
 ]
 

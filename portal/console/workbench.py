@@ -9,9 +9,11 @@ from django.views.decorators.http import require_GET
 
 from core import clock
 from core.models import User
+from core.states import State
 from core.working_days import missing_years
-from payments.models import CollectionPolicy, Diagnosis
+from payments.models import CollectionPolicy, Diagnosis, Refund
 from payments.policies.in_force import terms_of
+from payments.states import REFUND
 from portal.console.page import page
 from portal.console.scope import (
     agencies_for,
@@ -19,6 +21,7 @@ from portal.console.scope import (
     orders_for,
     place_of,
     policies_for,
+    refunds_for,
     staff_of,
     statements_for,
 )
@@ -33,7 +36,7 @@ SHOWN = 20
 
 @require_GET
 def workbench(request: HttpRequest) -> HttpResponse:
-    """Six figures that lead to their lists; the oldest first."""
+    """Seven figures that lead to their lists; the oldest first."""
     user, moment = staff_of(request), clock.now()
     stuck = orders_for(user).filter(status__in=("submitting", "awaiting"), started_at__lt=moment - STUCK_AFTER)
     late = FeedFreshness.objects.filter(agency__in=agencies_for(user), last_received_at__lt=moment - LATE_AFTER)
@@ -45,6 +48,7 @@ def workbench(request: HttpRequest) -> HttpResponse:
         "today": clock.today(),
         "place": place_of(user),
         "cases": discrepancies_for(user).filter(status__in=("open", "in_hand")).order_by("opened_at")[:SHOWN],
+        "refunds": _refunds(user),
         "stuck": stuck.order_by("started_at")[:SHOWN],
         "late": late.select_related("agency", "region").order_by("last_received_at")[:SHOWN],
         "answers": Diagnosis.objects.filter(reply_by_on__isnull=False, replied_at__isnull=True)
@@ -68,6 +72,12 @@ def _second_person(user: User) -> dict[str, list[Any]]:
         "waivers": list(waivers.select_related("discrepancy", "asked_by").order_by("asked_at")),
         "sign_offs": list(sign_offs.select_related("statement", "asked_by").order_by("asked_at")),
     }
+
+
+def _refunds(user: User) -> list[tuple[Refund, State]]:
+    """Refunds that somebody must look at: asked for, or not gone through."""
+    rows = refunds_for(user).filter(status__in=("requested", "failed")).order_by("requested_at")
+    return [(row, REFUND.states[row.status]) for row in rows[:SHOWN]]
 
 
 def _open_today(user: User) -> list[CollectionPolicy]:

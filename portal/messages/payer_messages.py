@@ -1,4 +1,4 @@
-"""What payers are told by short message (SCREENS 2.5): pulled from the history of orders, told once each.
+"""What payers are told by short message (SCREENS 2.5): pulled from the history of orders and refunds, once each.
 
 No cursor over ids: a transition that commits late would be missed. Each message names the transition
 that it tells of, and the unique index keeps it from being told twice.
@@ -20,6 +20,7 @@ from payments.models import Declaration
 from payments.words import bare_date, money
 from payments.words.names import insurance_type
 from portal.carriers import CarrierRefused, CarrierUnreachable, send_sms
+from portal.messages.refund_messages import Untold, untold_refunds
 from portal.models import Message
 
 LOOK_BACK = timedelta(days=2)
@@ -41,27 +42,33 @@ TOLD = ["confirm", "late_success", "expire", "fail"]
 @transaction.atomic
 def write_payer_messages() -> int:
     """Sweep: write a message for every outcome that was not told yet; returns how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(_UNTOLD, [TOLD, clock.now() - LOOK_BACK, BATCH])
-        rows = cursor.fetchall()
-    lines = _lines({row[1] for row in rows})
+    untold = [*_untold_orders(), *untold_refunds(look_back=LOOK_BACK, most=BATCH)]
     made = [
         Message(
-            transition_id=transition,
-            recipient_id=payer,
-            text=_text(state, lines.get(order, []))[:LONGEST],
+            transition_id=each.transition_id,
+            recipient_id=each.payer_id,
+            text=each.text[:LONGEST],
             made_at=clock.now(),
             next_try_at=clock.now(),
         )
-        for transition, order, state, payer in rows
+        for each in untold
     ]
     Message.objects.bulk_create(made, ignore_conflicts=True)
-    stored = Message.objects.filter(transition_id__in=[row[0] for row in rows]).values_list("pk", flat=True)
+    told = [each.transition_id for each in untold]
+    stored = Message.objects.filter(transition_id__in=told).values_list("pk", flat=True)
     begun = Transition.objects.filter(kind="MESSAGE", object_id__in=list(stored)).values_list("object_id", flat=True)
     fresh = sorted(set(stored) - set(begun))
     record_creation(Message, fresh, status="waiting", actor="system:messages")
     beat("portal.messages.tasks.write_payer_messages")
     return len(made)
+
+
+def _untold_orders() -> list[Untold]:
+    with connection.cursor() as cursor:
+        cursor.execute(_UNTOLD, [TOLD, clock.now() - LOOK_BACK, BATCH])
+        rows = cursor.fetchall()
+    lines = _lines({row[1] for row in rows})
+    return [Untold(number, payer, _text(state, lines.get(order, []))) for number, order, state, payer in rows]
 
 
 def _lines(order_ids: set[int]) -> dict[int, list[Declaration]]:

@@ -32,6 +32,7 @@ INNER = {
     "payments.refund_records": 8,
     "payments.refund_dates": 8,
     "payments.refund_asking": 9,
+    "payments.refund_reviews": 9,
     "payments.diagnoses": 9,
     "payments.checkout": 9,
     "payments.drafts": 9,

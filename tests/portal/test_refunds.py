@@ -14,6 +14,8 @@ from payments.policies.terms import OnlineRefund
 from payments.refund_checks import _begin_sending
 from payments.refund_settling import RefundEvidence, fail_refund, settle_refund
 from payments.refunds import approve_refund, reject_refund, request_refund
+from portal.messages.payer_messages import write_payer_messages
+from portal.models import Message
 from registration.models import Registration
 from tests import world
 from tests.portal.visiting import Page, Visitor
@@ -240,6 +242,36 @@ def test_a_refund_that_did_not_go_through_is_being_seen_to(visitor, order) -> No
     assert "失败" not in page.text
     assert "ABNORMAL" not in page.html
     assert current_step(page) == "退款中"
+
+
+def told() -> list[str]:
+    return list(Message.objects.order_by("pk").values_list("text", flat=True))
+
+
+def test_each_step_that_matters_is_told_once(visitor, family, order) -> None:
+    """SCREENS 2.5, PA-7: asked for, held up, back."""
+    write_payer_messages()
+    Message.objects.all().delete()
+    refund = approve(send(visitor, order))
+    assert _begin_sending(refund, actor="system:refund")
+    fail_refund(refund_no=refund.refund_no, reason="ABNORMAL", actor="system:wechat_pay", evidence={})
+    give_back(refund)
+    for _ in range(2):
+        write_payer_messages()
+    texts = [text for text in told() if "参考号" + refund.refund_no[-6:] in text]
+    assert len(texts) == 3
+    assert "退费申请已收到，两人审核后原路退回，最迟" in texts[0]
+    assert "还没退成，税务部门正在处理" in texts[1]
+    assert "500.00元已原路退回，现在可以重新缴" in texts[2]
+    assert all(text.startswith("【社保缴费】王*国") and len(text) <= 90 for text in texts)
+    assert set(Message.objects.values_list("recipient", flat=True)) == {family.payer.pk}
+
+
+def test_a_refusal_is_told_with_its_reason(visitor, order) -> None:
+    refund = send(visitor, order)
+    reject_refund(refund_no=refund.refund_no, why="benefits_used", actor=clerk().actor)
+    write_payer_messages()
+    assert "没有退费：这一期的待遇已经用过。" in told()[-1]
 
 
 def test_refund_pages_are_read_in_english(visitor, order) -> None:
