@@ -13,6 +13,7 @@ from payments import gateways
 from payments.gateways.alipay.bills import fetch_bill as fetch_from_alipay
 from payments.gateways.base import GatewayRefused, GatewayUnreachable
 from payments.gateways.bills import Bill
+from payments.gateways.unionpay.bills import fetch_bill as fetch_from_unionpay
 from payments.gateways.wechat_pay.bills import fetch_bill as fetch_from_wechat_pay
 from payments.models import Receipt
 from reconciliation.models import Statement
@@ -21,7 +22,11 @@ from reconciliation.working import lease
 
 log = logging.getLogger(__name__)
 
-FETCHERS: Mapping[str, Callable[..., Bill]] = {"wechat_pay": fetch_from_wechat_pay, "alipay": fetch_from_alipay}
+FETCHERS: Mapping[str, Callable[..., Bill]] = {
+    "wechat_pay": fetch_from_wechat_pay,
+    "alipay": fetch_from_alipay,
+    "unionpay": fetch_from_unionpay,
+}
 STEPS = [timedelta(minutes=minutes) for minutes in (5, 10, 30, 60)]
 
 

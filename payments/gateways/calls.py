@@ -49,7 +49,15 @@ class Caller:
         self._given = transport
         self._made: tuple[int, httpx.BaseTransport] | None = None
 
-    def call(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+    def call(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        bytes_max: int = ANSWER_BYTES_MAX,
+    ) -> Answer:
         """Send to base address + target and read the whole answer. Raises GatewayUnreachable, whatever goes wrong."""
         # The parts are given ready-made: letting httpx parse the address and the body anew costs a fifth of a call.
         request = httpx.Request(
@@ -63,7 +71,7 @@ class Caller:
         try:
             response = self._transport().handle_request(request)
             try:
-                return Answer(response.status_code, response.headers, _read(response, ends_at))
+                return Answer(response.status_code, response.headers, _read(response, ends_at, bytes_max))
             finally:
                 response.close()
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
@@ -113,14 +121,14 @@ class Caller:
         return self._made[1]
 
 
-def _read(response: httpx.Response, ends_at: float) -> bytes:
+def _read(response: httpx.Response, ends_at: float, bytes_max: int) -> bytes:
     """The body, as it came; time-outs of httpx are per piece, so that the sum is watched here."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise GatewayUnreachable("encoded answer")
     pieces, size = [], 0
     for piece in response.iter_raw():
         size += len(piece)
-        if size > ANSWER_BYTES_MAX:
+        if size > bytes_max:
             raise GatewayUnreachable("answer too long")
         if time.monotonic() > ends_at:
             raise GatewayUnreachable("answer too slow")

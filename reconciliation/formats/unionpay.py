@@ -3,7 +3,8 @@
 
 GB18030, CRLF, fields of fixed width in bytes with one blank between them, amounts in fen, signs as C (to the merchant)
 and D (from him). The settlement day ends at 23:00. Transactions carry month, day and time without a year, and that is
-the time which the merchant gave the order, so it may lie before the day's beginning by as long as an order lives.
+the time which the merchant gave the order, so it may lie before the day's beginning by as long as an order lives; a
+refund's is when it was decided, which may be long before.
 
 No line holds totals, so each line has to agree with itself: what is settled and the fee make up the amount. The
 archive's own checksum shows what was cut off or changed on the way. An error line names no order; it is of kind `OTHER`
@@ -121,12 +122,14 @@ class _Reader:
         before = expected.day - timedelta(days=1)
         self._years = {f"{day:%m%d}": day.year for day in (before, expected.day)}
         self._times = Remembered(self._time_within_day)
+        self._earlier = Remembered(self._time_before_end)
         self._amounts = Remembered(_fen)
         self._signed = Remembered(_signed_fen)
         self.next_line = 1
 
     def transactions(self, blocks: Iterable[tuple[int, list[str]]]) -> Iterator[StatementLine]:
         amounts, signed, times, merchant = self._amounts, self._signed, self._times, self._expected.merchant
+        earlier, refund = self._earlier, LineKind.REFUND
         new, line = tuple.__new__, 0
         try:
             for first, texts in blocks:
@@ -148,14 +151,15 @@ class _Reader:
                         raise Wrong(Fault.TOTALS_DIFFER, name="结算金额", stated=settled, found=amount_fen)
                     kind = _TYPES.get(trade_type) or _CODES.get(code, LineKind.OTHER)
                     refund_no = gateway_refund_no = ""
-                    if kind is LineKind.REFUND or (kind is LineKind.REVERSAL and original_id):
+                    moment = (earlier if kind is refund else times)[at]
+                    if kind is refund or (kind is LineKind.REVERSAL and original_id):
                         refund_no, gateway_refund_no = order_no, query_id
                         order_no, query_id = original_order, original_id
                     principal = abs(settled_fen + fee_fen) if settled_fen else amount_fen
                     if kind is LineKind.OTHER and settled_fen < 0:
                         amount_fen, principal = -amount_fen, -principal
                     yield new(StatementLine, (line, kind, order_no, query_id, refund_no, gateway_refund_no, amount_fen,
-                                              principal, fee_fen * 1000, times[at], f"{code}/{trade_type}",
+                                              principal, fee_fen * 1000, moment, f"{code}/{trade_type}",
                                               mch))  # fmt: skip
         except Wrong as wrong:
             raise wrong.at(line) from None
@@ -191,7 +195,7 @@ class _Reader:
         return moment
 
     def _time_before_end(self, text: str) -> datetime:
-        """The last such time before the day's end: errors are cleared long after the transaction. Raises Wrong."""
+        """The last such time before the day's end: refunds are made and errors cleared after it. Raises Wrong."""
         for year in range(self._expected.day.year, self._expected.day.year - 5, -1):
             moment = _in_year(text, year)
             if moment is not None and moment < self._day.closes_at:

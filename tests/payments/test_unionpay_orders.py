@@ -12,12 +12,15 @@ import pytest
 
 from core import clock
 from core.refusals import Refused
-from payments.models import Declaration, Discrepancy, Notification, PaymentOrder, Receipt
+from payments.models import Declaration, Discrepancy, Notification, PaymentOrder, Receipt, Refund
 from payments.order_checks import cancel_order, refresh_order
 from payments.orders import clears_by, start_payment
 from payments.receipts import channel_day
+from payments.refund_checks import refresh_refund, refund_ref, send_refund
+from payments.refunds import approve_refund, request_refund
 from tests import world
 from tests.outside import eventually, status_of
+from tests.payments.refund_world import make_staff, now
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_hold")]
 
@@ -163,3 +166,54 @@ def test_answer_about_another_order_changes_nothing(order, outside) -> None:
     outside.rule(gateway="unionpay", point="query", fault="other_order", times=1)
     assert refresh_order(order_no=order.order_no).status == "awaiting"
     assert refresh_order(order_no=order.order_no).status == "paid"
+
+
+# Money that goes back.
+
+
+@pytest.fixture
+def refund(order, outside) -> Refund:
+    """One of the two lines goes back: decided, not sent."""
+    outside.pay(order.order_no)
+    eventually(lambda: status_of(order) == "paid")
+    line = Declaration.objects.filter(order=order).earliest("pk")
+    zhao, payer = make_staff(world.ZHAO_MIN), line.payer
+    asked = request_refund(
+        declaration_no=line.declaration_no, reason=Refund.Reason.WRONG_PLACE, note="选错了地方", actor=payer.actor,
+        requested_by=payer,
+    )  # fmt: skip
+    return approve_refund(refund_no=asked.refund_no, approved_by=zhao, actor=zhao.actor)
+
+
+def end(outside, refund: Refund) -> None:
+    outside.control("POST", "refunds", json={"refund_no": refund.refund_no})
+
+
+def test_refund_is_sent_and_told_and_its_period_is_free(refund, outside, order) -> None:
+    """PA-7."""
+    assert send_refund(refund_no=refund.refund_no).status == "sent"
+    end(outside, refund)
+    eventually(lambda: now(refund).status == "refunded")
+    assert declared(order) == {"paid", "refunded"}
+    assert now(refund).gateway_refund_no
+
+
+def test_refund_whose_answer_and_notice_are_lost_is_found_by_asking_with_the_same_time(refund, outside) -> None:
+    """G18."""
+    outside.rule(gateway="unionpay", point="refund", fault="lose_answer")
+    outside.rule(gateway="unionpay", point="refund_notice", fault="never")
+    assert send_refund(refund_no=refund.refund_no).status == "sending"
+    asked_at = refund_ref(refund).decided_at
+    end(outside, refund)
+    with ahead(minutes=1):
+        assert refresh_refund(refund_no=refund.refund_no).status == "refunded"
+    assert refund_ref(now(refund)).decided_at == asked_at
+
+
+def test_refund_that_came_to_nothing_is_a_case(refund, outside) -> None:
+    """G19."""
+    outside.rule(gateway="unionpay", point="refund", fault="ends_abnormal")
+    outside.dial(unionpay_refund_seconds=0)
+    send_refund(refund_no=refund.refund_no)
+    assert refresh_refund(refund_no=refund.refund_no).status == "failed"
+    assert Discrepancy.objects.get().kind == Discrepancy.Kind.REFUND_FAILED

@@ -89,6 +89,14 @@ def test_an_order_made_within_its_life_before_the_day_belongs_to_it(hours: float
         assert why(content) == (Fault.DAY_DIFFERS, 1)
 
 
+def test_a_refund_may_have_been_decided_long_before_its_day() -> None:
+    """Its time is the one that we gave it, the same on every try."""
+    decided_at = DAY_ENDS - timedelta(days=40)
+    back = refund(at=decided_at, trade_no="202601021200000000001", gateway_refund_no="202601021100000000031")
+    assert read(parse, unionpay_zip([zm_line(back)]), OURS)[0][0].paid_at == decided_at
+    assert why(unionpay_zip([zm_line(pay()), zm_line(pay(2, at=decided_at))])) == (Fault.DAY_DIFFERS, 2)
+
+
 def test_an_error_of_the_29th_of_february_finds_its_leap_year() -> None:
     lines, _ = read(parse, unionpay_zip([], [zme_line(f5="0229101500")]), OURS)
     assert lines[0].paid_at.date() == date(2024, 2, 29)

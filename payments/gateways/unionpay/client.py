@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 FRONT_PATH = "/gateway/api/frontTransReq.do"
 REFUND_PATH = "/gateway/api/backTransReq.do"
+FILE_PATH = "/gateway/api/fileTransReq.do"
 QUERY_PATH = "/gateway/api/queryTrans.do"
 
 
@@ -57,6 +58,8 @@ class Config:
     signer_name: str = "中国银联股份有限公司"
     """To whom UnionPay's own certificate is issued; in its test environment 00040000:SIGN."""
     timeout_s: float = 8.0
+    file_url: str = ""
+    """Where files are asked for, at UnionPay a host of its own; empty: beside the other addresses."""
     host_names: tuple[str, ...] = ()
     """Origins of the cashier; empty: UnionPay's own and the one of base_url."""
 

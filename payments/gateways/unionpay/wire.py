@@ -92,7 +92,7 @@ def cashier_fields(order: OrderRef, *, cert_id: str, on_phone: bool) -> dict[str
         "channelType": "08" if on_phone else "07",
         "txnAmt": str(order.amount_fen),
         "currencyCode": YUAN,
-        "payTimeout": _local(order.expires_at),
+        "payTimeout": local(order.expires_at),
         "frontUrl": order.return_url,
         "frontFailUrl": order.return_url,
         "backUrl": order.notify_url,
@@ -143,14 +143,14 @@ def common_fields(merchant: str, cert_id: str) -> dict[str, str]:
 
 
 def order_time(order: OrderRef) -> str:
-    return _local(order.created_at)
+    return local(order.created_at)
 
 
 def refund_time(refund: RefundRef) -> str:
     """Raises ValueError for a refund that nobody has decided: without its time it could not be asked about."""
     if refund.decided_at is None:
         raise ValueError("a refund without the moment of its decision")
-    return _local(refund.decided_at)
+    return local(refund.decided_at)
 
 
 # What they sign and say
@@ -371,5 +371,5 @@ def _instant(text: str) -> datetime | None:
         return None
 
 
-def _local(moment: datetime) -> str:
+def local(moment: datetime) -> str:
     return moment.astimezone(_SHANGHAI).strftime("%Y%m%d%H%M%S")
