@@ -92,7 +92,8 @@ def test_an_order_made_within_its_life_before_the_day_belongs_to_it(hours: float
 def test_a_refund_may_have_been_decided_long_before_its_day() -> None:
     """Its time is the one that we gave it, the same on every try."""
     decided_at = DAY_ENDS - timedelta(days=40)
-    assert read(parse, unionpay_zip([zm_line(refund(at=decided_at))]), OURS)[0][0].paid_at == decided_at
+    back = refund(at=decided_at, trade_no="202601021200000000001", gateway_refund_no="202601021100000000031")
+    assert read(parse, unionpay_zip([zm_line(back)]), OURS)[0][0].paid_at == decided_at
     assert why(unionpay_zip([zm_line(pay()), zm_line(pay(2, at=decided_at))])) == (Fault.DAY_DIFFERS, 2)
 
 
