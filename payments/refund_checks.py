@@ -16,9 +16,16 @@ from core import clock
 from core.heartbeats import beat
 from core.refusals import Refused
 from core.transitions import advance, advance_one
-from payments import gateways
 from payments.gateways import availability
-from payments.gateways.base import GatewayRefused, GatewayUnreachable, RefundRef, RefundResult, RefundState
+from payments.gateways.base import (
+    GatewayRefused,
+    GatewayUnreachable,
+    RefundDesk,
+    RefundRef,
+    RefundResult,
+    RefundState,
+)
+from payments.gateways.desks import desk_codes, refund_desk
 from payments.models import Discrepancy, Refund
 from payments.refund_settling import RefundEvidence, fail_refund, open_stuck_case, settle_refund
 from payments.refunds import RULES, locked_refund, refund_by_rule
@@ -108,7 +115,7 @@ def _begin_sending(refund: Refund, *, actor: str) -> bool:
 def _hand_over(refund: Refund) -> None:
     is_first = _count_try(refund) == 1
     try:
-        result = gateways.gateway(refund.gateway).refund(refund_ref(refund))
+        result = _desk(refund).refund(refund_ref(refund))
     except GatewayRefused as refusal:
         _judge_refusal(refund, refusal.code, is_first=is_first)
     except GatewayUnreachable as problem:
@@ -141,13 +148,21 @@ def _judge_refusal(refund: Refund, code: str, *, is_first: bool) -> None:
 def _ask(refund: Refund) -> RefundResult | None:
     """The gateway's word; None where there is none."""
     try:
-        result = gateways.gateway(refund.gateway).query_refund(refund_ref(refund))
+        result = _desk(refund).query_refund(refund_ref(refund))
     except (GatewayUnreachable, GatewayRefused) as problem:
         availability.note_silence(refund.gateway)
         log.info("refund %s: %s at %s", refund.refund_no[-6:], type(problem).__name__, refund.gateway)
         return None
     availability.note_answer(refund.gateway)
     return result
+
+
+def _desk(refund: Refund) -> RefundDesk:
+    """Raises GatewayUnreachable where its gateway has been taken out of the settings since."""
+    desk = refund_desk(refund.gateway)
+    if desk is None:
+        raise GatewayUnreachable("gives nothing back")
+    return desk
 
 
 def _is_known_by_now(refund: Refund) -> bool:
@@ -218,7 +233,7 @@ def refund_held_money() -> int:
     """Sweep: second payments, and late ones of a period paid meanwhile, go back by rule (G7); how many."""
     under_way = Refund.objects.filter(discrepancy=OuterRef("pk")).exclude(status="rejected")
     held = Discrepancy.objects.filter(
-        ~Exists(under_way), status="open", kind__in=list(RULES), receipt__gateway__in=gateways.all_codes()
+        ~Exists(under_way), status="open", kind__in=list(RULES), receipt__gateway__in=desk_codes()
     )
     begun = 0
     for discrepancy_id, kind in held.order_by("pk").values_list("pk", "kind")[:BATCH]:

@@ -15,7 +15,7 @@ from core.models import User
 from core.nudge import nudge
 from core.refusals import Refused
 from core.transitions import advance_one, record_creation
-from payments import gateways
+from payments.gateways.desks import refund_desk
 from payments.models import Allocation, Declaration, Discrepancy, PaymentOrder, Receipt, Refund
 
 RULES = {
@@ -168,7 +168,7 @@ def _open(
     money: _Money, *, reason: Refund.Reason, note: str, actor: str, requested_by: User | None = None, rule: str = ""
 ) -> Refund:
     """Write the request down. The database refuses a second one, and more than the receipt holds (I8)."""
-    if money.receipt.gateway not in gateways.all_codes():
+    if refund_desk(money.receipt.gateway) is None:
         raise Refused("no_gateway", gateway=money.receipt.gateway)
     refund = Refund.objects.create(
         receipt=money.receipt, declaration=money.declaration, discrepancy=money.discrepancy,

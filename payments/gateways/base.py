@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from core.money import Fen
 
@@ -266,6 +266,17 @@ class Gateway(Protocol):
         Raises TooEarlyToClose, GatewayUnreachable, GatewayRefused.
         """
 
+    def parse_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Verify, decrypt, date and name a notification. Raises SignatureInvalid and nothing else."""
+
+    def ack(self, accepted: bool) -> tuple[int, str, bytes]:
+        """Status, content type and body with which the gateway ends its tries, or tries again."""
+
+
+@runtime_checkable
+class RefundDesk(Protocol):
+    """A gateway that gives money back. Money that came through another one goes back in another way."""
+
     def refund(self, refund: RefundRef) -> RefundResult:
         """Give money back; calling again with the same number and amount is safe and gives back once.
 
@@ -275,9 +286,3 @@ class Gateway(Protocol):
 
     def query_refund(self, refund: RefundRef) -> RefundResult:
         """What became of a refund. Raises GatewayUnreachable, or GatewayRefused where we may not ask."""
-
-    def parse_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
-        """Verify, decrypt, date and name a notification. Raises SignatureInvalid and nothing else."""
-
-    def ack(self, accepted: bool) -> tuple[int, str, bytes]:
-        """Status, content type and body with which the gateway ends its tries, or tries again."""

@@ -10,6 +10,7 @@ from core.models import Transition
 from core.refusals import Refused
 from payments.checkout import open_checkout
 from payments.facts import family_facts, judge
+from payments.gateways.alipay.client import Alipay
 from payments.gateways.base import RefundResult, RefundState
 from payments.models import Allocation, Declaration, Discrepancy, PeriodClaim, Receipt, Refund
 from payments.orders import expire_order
@@ -156,6 +157,17 @@ def paid_order_of_herself(family):
 def test_money_of_a_channel_that_gives_nothing_back_by_itself_is_refused(desk, family, settings):
     order = paid_order(family)
     settings.GATEWAYS = {"alipay": settings.GATEWAYS["alipay"]}
+    with pytest.raises(Refused) as caught:
+        ask_back(order, family.payer)
+    assert caught.value.code == "no_gateway"
+
+
+def test_a_gateway_that_gives_nothing_back_is_left_to_people(desk, family, monkeypatch):
+    """Its second payment stays held, and nobody is promised a refund."""
+    monkeypatch.delattr(Alipay, "refund")
+    order = paid_order(family, "alipay")
+    world.say_paid(order, "42000-the-second-time")
+    assert refund_held_money() == 0
     with pytest.raises(Refused) as caught:
         ask_back(order, family.payer)
     assert caught.value.code == "no_gateway"

@@ -132,7 +132,7 @@ class Alipay:
         return self.query(order)
 
     def refund(self, refund: RefundRef) -> RefundResult:
-        """See `Gateway.refund`."""
+        """See `RefundDesk.refund`."""
         content = self._ask(refund.merchant, wire.REFUND, wire.refund_content(refund))
         if code := wire.error_code(content):
             refused = wire.is_refusal(content, wire.REFUSAL_SUB_CODES_OF_REFUND)
@@ -143,7 +143,7 @@ class Alipay:
             raise GatewayUnreachable(str(error)) from error
 
     def query_refund(self, refund: RefundRef) -> RefundResult:
-        """See `Gateway.query_refund`. Asked sooner than ten seconds after the refund it may know nothing yet."""
+        """See `RefundDesk.query_refund`. Asked sooner than ten seconds after the refund it may know nothing yet."""
         content = self._ask(refund.merchant, wire.QUERY_REFUND, wire.refund_asking_content(refund))
         if code := wire.error_code(content):
             raise GatewayRefused(code) if wire.is_refusal(content) else GatewayUnreachable(code)

@@ -139,7 +139,7 @@ class WechatPay:
         return self.query(order)
 
     def refund(self, refund: RefundRef) -> RefundResult:
-        """See `Gateway.refund`. Accepted is not refunded: the answer says PROCESSING as a rule."""
+        """See `RefundDesk.refund`. Accepted is not refunded: the answer says PROCESSING as a rule."""
         answer = self._verified("POST", wire.REFUNDS_PATH, refund.merchant, wire.refund_body(refund))
         if answer.status != 200:
             raise _refusal(answer, wire.REFUSALS_OF_REFUND)
