@@ -14,6 +14,7 @@ from payments.refund_asking import benefits_from
 from payments.refund_reviews import Review, needs_review
 from payments.states import DECLARATION, LIVE
 from payments.words import figures
+from registration.local_names import local_name
 from registration.models import Registration
 
 SAME_WAY = timedelta(days=365)  # both wallets give back within a year of the payment
@@ -69,7 +70,7 @@ def _not_twice(row: Declaration) -> Evidence:
     same = Declaration.objects.filter(
         person=row.person_id, insurance_type=row.insurance_type_id, coverage_year=row.coverage_year, status__in=LIVE
     ).exclude(pk=row.pk)  # fmt: skip
-    said = [f"{one.region} {words.money(one.amount_fen)} {DECLARATION.states[one.status].label}" for one in
+    said = [f"{local_name(one.region)} {words.money(one.amount_fen)} {DECLARATION.states[one.status].label}" for one in
             same.select_related("region")[:5]]  # fmt: skip
     return Evidence(
         _("本人同一年度别的缴费"), _("看清退哪一笔"), _("；").join(said) or _("没有"),
@@ -81,9 +82,9 @@ def _registered(refund: Refund, row: Declaration) -> Evidence:
     held = Registration.objects.filter(
         person=row.person_id, insurance_type=row.insurance_type_id, ended_on__isnull=True
     ).select_related("region")  # fmt: skip
-    places = {one.region_id: str(one.region) for one in held}
+    places = {one.region_id: local_name(one.region) for one in held}
     seen = _("登记在%(places)s，缴在%(here)s") % {
-        "places": figures.listed(places.values()) or _("没有"), "here": row.region,
+        "places": figures.listed(places.values()) or _("没有"), "here": local_name(row.region),
     }  # fmt: skip
     wrong = refund.reason == Refund.Reason.WRONG_PLACE
     return _line(_("参保登记"), _("缴错地方的，不登记在缴的地方"), seen, not wrong or row.region_id not in places)

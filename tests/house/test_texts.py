@@ -149,7 +149,10 @@ def test_the_state_words_say_no_more_than_is_known(catalogue: polib.POFile) -> N
 
 NOT_SHOWN = [
     re.compile(tag, re.S)
-    for tag in (r'_\("[^"]*"\)', r"{#.*?#}", r"{% *comment.*?endcomment *%}", r"{% *blocktrans.*?endblocktrans\w* *%}", r"{%.*?%}")
+    for tag in (
+        r'_\("[^"]*"\)', r"{#.*?#}", r"{% *comment.*?endcomment *%}", r"{% *blocktrans.*?endblocktrans\w* *%}",
+        r"{%.*?%}",
+    )  # fmt: skip
 ]
 
 

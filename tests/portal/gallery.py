@@ -12,8 +12,9 @@ from core.sealed import blind_index, seal
 from payments.diagnoses import diagnose
 from payments.drafts import BasketLine, Choice, ask_for, put_lines
 from payments.facts import matching_registrations
-from payments.models import Declaration, PaymentOrder
+from payments.models import Declaration, PaymentOrder, Refund
 from payments.orders import expire_order
+from payments.refunds import reject_refund, request_refund
 from portal.accounts.access import kept_fields
 from portal.look import COOKIE, Look
 from portal.models import KeptForm
@@ -112,6 +113,7 @@ def make_gallery(sandbox: Sandbox, *, phone: bool, look: Look = PLAIN) -> Galler
     hang_own_pages(gallery)
     hang_paying_pages(gallery)
     hang_orders(gallery, sandbox)
+    hang_refunds(gallery)
     return gallery
 
 
@@ -228,6 +230,36 @@ def hang_orders(gallery: Gallery, sandbox: Sandbox) -> None:
                                ("unknown", family.son, PENSION)):  # fmt: skip
         asked = diagnose(payer=payer, member=member, insurance_type=kind, coverage_year=YEAR)
         gallery.add(f"why_{name}", reverse("pages:why_case", args=[asked.diagnosis.code]))
+
+
+def hang_refunds(gallery: Gallery) -> None:
+    """R26 of two people's order; R27 under way and refused."""
+    family, payer = gallery.family, gallery.family.payer
+    members = []
+    for name, sequence in (("刘小军", "026"), ("刘小兰", "028")):
+        who = world.Somebody(name, world.number("19920202", sequence))
+        world.make_registration(who, PENSION)
+        members.append(world.make_member(payer, who, "relative"))
+    paid = world.say_paid(world.hand_over(world.open_order(payer, *(world.line_for(each) for each in members))))
+    first, second = paid.declarations.order_by("pk")
+    ask = f"/records/{first.declaration_no}/refund/"
+    gallery.add("refund_ask", ask)
+    visitor = gallery.comer(family.payer)
+    gallery.add("refund_errors", ask + "?errors", html=visitor.press(visitor.open(ask), "下一步", line=[]).html)
+    page = visitor.press(visitor.open(ask), "下一步", reason="wrong_place", used="no", note="选错了地方")
+    gallery.add("refund_check", ask + "check/?shown", html=page.html)
+    running = refund_for(second, payer)
+    gallery.add("refund", f"/refunds/{running.refund_no}/")
+    refused = refund_for(first, payer)
+    reject_refund(refund_no=refused.refund_no, why="needs_papers", actor="staff:qianjin")
+    gallery.add("refund_refused", f"/refunds/{refused.refund_no}/")
+
+
+def refund_for(row: Declaration, payer: User) -> Refund:
+    return request_refund(
+        declaration_no=row.declaration_no, reason=Refund.Reason.DUPLICATE, note="", actor=payer.actor,
+        requested_by=payer,
+    )  # fmt: skip
 
 
 def number_of(order: PaymentOrder) -> str:
