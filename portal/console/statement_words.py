@@ -98,5 +98,5 @@ def day_tag(statement: Statement, found: int, undone: int) -> tuple[str, str]:
     if statement.status == "matched":
         return "run", _("对账中")
     if found:
-        return "done", ngettext("已办%(count)d", "已办%(count)d", found) % {"count": found}
+        return "done", _("已办%(count)d") % {"count": found}
     return "done", _("一致")
