@@ -18,7 +18,7 @@ from payments import gateways
 from payments.gateways.base import TradeState
 from payments.models import Discrepancy, Notification, PaymentOrder, PeriodClaim
 from payments.order_checks import UNPAID
-from payments.orders import GRACE, clears_by, expire_order
+from payments.orders import GRACE, Waiting, clears_by, expire_order
 from payments.states import AT_GATEWAY
 from reconciliation.channel_questions import NOT_ASKED, SILENT, ask_channel
 from reconciliation.models import ChannelAnswer, Clearing, Finding, Statement
@@ -103,7 +103,11 @@ def _judge(order: PaymentOrder, answer: ChannelAnswer | None, checks: tuple[Chec
 def _may_at(order: PaymentOrder, refusal: str) -> datetime | None:
     if refusal == "not_expired":
         return order.expires_at + GRACE
-    return clears_by(order) if refusal in ("silent", "statements_missing", "unclear") else None
+    if refusal not in ("silent", "statements_missing", "unclear"):
+        return None
+    # whoever was silent just now is not waited for: the statements are what tells next
+    since = order.unreachable_since or clock.now()
+    return clears_by(Waiting(order.status, order.created_at, order.started_at, order.expires_at, since, order.gateway))
 
 
 def _channel(order: PaymentOrder, answer: ChannelAnswer | None) -> Check:

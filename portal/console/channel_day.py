@@ -123,7 +123,7 @@ def _case(finding: Finding, entry: StatementEntry | None, mine: set[int]) -> Cas
     case = finding.discrepancy if finding.discrepancy_id in mine else None
     return Case(
         finding,
-        finding.order.order_no if finding.order else (entry.order_no if entry else ""),
+        finding.order.order_no[-6:] if finding.order else (entry.order_no if entry else ""),
         finding.receipt.amount_fen if finding.receipt else None,
         entry.amount_fen if entry else None,
         str(HINTS[finding.kind]),

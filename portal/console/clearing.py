@@ -57,7 +57,7 @@ def detail(request: HttpRequest, order_id: int) -> HttpResponse:
         "step": _step(order, waiting),
         "answer": answer,
         "answers": answers_of(order),
-        "clears_by": clears_by(order) if order.status in AT_GATEWAY else None,
+        "clears_by": (look.may_at or clears_by(order)) if order.status in AT_GATEWAY else None,
         "waited": _waited(order),
         "waiting": waiting,
         "mine_to_confirm": waiting is not None and waiting.asked_by_id != user.pk,

@@ -14,6 +14,7 @@ from core.models import Transition, User
 from core.states import TABLES
 from payments.models import Discrepancy, Notification, PaymentOrder, Receipt
 from payments.states import ORDER
+from portal.console.statement_words import channel_name
 from reconciliation.models import ChannelAnswer, DiscrepancyNote, Finding, StatementEntry, Waiver
 
 ANSWERS: dict[str, Promise] = {
@@ -43,6 +44,7 @@ class Line:
     finding: Finding
     entry: StatementEntry | None
     kind: str
+    channel: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _lines(row: Discrepancy) -> list[Line]:
         about |= Q(order=row.order_id)
     found = list(Finding.objects.filter(about).select_related("statement").order_by("pk")[:20])
     entries = [(each, _entry(each)) for each in found]
-    return [Line(each, entry, _kind(entry)) for each, entry in entries]
+    return [Line(each, entry, _kind(entry), channel_name(each.statement.channel)) for each, entry in entries]
 
 
 def _entry(finding: Finding) -> StatementEntry | None:

@@ -99,9 +99,13 @@ def grid(request: HttpRequest) -> HttpResponse:
         "undone_chart": bars([(sum(row.cells[n].undone for row in rows), "low") for n in range(DAYS)]),
         "undone": sum(cell.undone for cell in cells),
         "troubled": sum(cell.tag == "warn" for cell in cells),
-        "missing": [cell.statement for cell in cells if cell.statement and is_late(cell.statement)],
+        "missing": [
+            (cell.statement, channel_name(cell.statement.channel))
+            for cell in cells
+            if cell.statement and is_late(cell.statement)
+        ],
         "unreadable": [
-            (cell.statement, fault(cell.statement))
+            (cell.statement, channel_name(cell.statement.channel), fault(cell.statement))
             for cell in cells
             if cell.statement and cell.statement.status == "unreadable"
         ],

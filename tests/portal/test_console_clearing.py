@@ -15,6 +15,7 @@ from payments.gateways.base import GatewayUnreachable, Result, TradeState
 from payments.models import Declaration, Notification, PaymentOrder, PeriodClaim
 from portal.messages.payer_messages import write_payer_messages
 from portal.models import Message
+from reconciliation.clearing import look_at
 from reconciliation.models import ChannelAnswer, Clearing
 from tests import world
 from tests.portal.desk import log_in, staff
@@ -166,6 +167,9 @@ def test_without_a_word_of_the_channel_nobody_clears(
     with later(days=5):
         client = log_in(zhao)
         assert "现在不能清除" in post(client, order, "ask")
+        may_at = look_at(order, ChannelAnswer.objects.get()).may_at
+        assert may_at is not None
+        assert may_at > clock.now()  # never a moment that has passed
         for ground in ("unpaid", "closed", "statements"):
             post(client, order, "request", ground=ground, note=NOTE)
     assert status(order) == "awaiting"
@@ -264,6 +268,13 @@ def test_a_stuck_case_ends_with_the_clearing(zhao: User, order: PaymentOrder) ->
         post(log_in(zhao), order, "request", ground="unpaid", note=NOTE)
         post(log_in(staff(world.QIAN_JIN)), order, "decide")
     assert Discrepancy.objects.get().status == "resolved"
+
+
+def test_the_page_of_the_insured_leads_to_it(zhao: User, order: PaymentOrder) -> None:
+    """A call comes long before two days are over."""
+    person = Declaration.objects.get(order=order).person_id
+    page = log_in(zhao).get(f"/console/person/{person}/").content.decode()
+    assert f"/console/orders/{order.pk}/clearing/" in page
 
 
 def test_another_region_clears_nothing_of_this_one(order: PaymentOrder) -> None:
