@@ -19,7 +19,7 @@ from payments.models import Discrepancy
 from payments.states import DISCREPANCY
 from payments.words import figures
 from portal.console.page import page
-from portal.console.scope import discrepancies_for, staff_of, statement_or_404, statements_for
+from portal.console.scope import discrepancies_for, forbid_lookers, staff_of, statement_or_404, statements_for
 from portal.console.statement_words import HINTS, RESOLUTIONS, channel_name, day_tag, fault, is_late, tail
 from reconciliation.channel_days import BUCKETS, DayFigures, counts, day_figures, receipts_of, undone
 from reconciliation.models import Finding, SignOff, Statement, StatementEntry
@@ -164,7 +164,7 @@ def _neighbour(user: User, row: Statement, step: int) -> Statement | None:
 @require_POST
 def again(request: HttpRequest, statement_id: int) -> HttpResponse:
     """重新对账: go on now."""
-    user = staff_of(request)
+    user = forbid_lookers(request)
     row = statement_or_404(user, statement_id)
     return _done(request, row, "run_statement", lambda: run_again(statement_id=row.pk, staff=user), _("已重新对账。"))
 
@@ -172,7 +172,7 @@ def again(request: HttpRequest, statement_id: int) -> HttpResponse:
 @require_POST
 def sign(request: HttpRequest, statement_id: int) -> HttpResponse:
     """The first signature, the second, or neither."""
-    user = staff_of(request)
+    user = forbid_lookers(request)
     row = statement_or_404(user, statement_id)
     waiting = SignOff.objects.filter(statement=row, outcome="").first()
     if request.POST.get("drop") and waiting is not None:

@@ -20,7 +20,7 @@ from payments.words import figures, order_words
 from portal.console.clearing_words import check_words, refusal_words, verdict_words
 from portal.console.evidence import answers_of
 from portal.console.page import page
-from portal.console.scope import order_or_404, staff_of
+from portal.console.scope import forbid_lookers, order_or_404, staff_of
 from portal.console.statement_words import channel_name
 from reconciliation.channel_questions import ASK_EVERY, ask_channel, last_answer
 from reconciliation.clearing import (
@@ -90,7 +90,7 @@ def _waited(order: PaymentOrder) -> tuple[int, int]:
 @require_POST
 def ask(request: HttpRequest, order_id: int) -> HttpResponse:
     """再问一次渠道."""
-    user = staff_of(request)
+    user = forbid_lookers(request)
     order = order_or_404(user, order_id)
     if not limiter.take(f"ask:{order.order_no}", limit=1, period=ASK_EVERY).allowed:
         messages.warning(request, _("刚刚问过，过几秒再问。"))
@@ -106,7 +106,7 @@ def ask(request: HttpRequest, order_id: int) -> HttpResponse:
 @require_POST
 def request_(request: HttpRequest, order_id: int) -> HttpResponse:
     """The first person."""
-    user = staff_of(request)
+    user = forbid_lookers(request)
     order = order_or_404(user, order_id)
     note, ground = request.POST.get("note", ""), request.POST.get("ground", "")
     if ground not in Clearing.Ground.values:
@@ -127,7 +127,7 @@ def _written(request: HttpRequest) -> WrittenStatement | None:
 @require_POST
 def decide(request: HttpRequest, order_id: int) -> HttpResponse:
     """The second person agrees, or somebody drops it."""
-    user = staff_of(request)
+    user = forbid_lookers(request)
     order = order_or_404(user, order_id)
     waiting = Clearing.objects.filter(order=order, outcome="").first()
     if waiting is None:

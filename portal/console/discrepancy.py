@@ -12,18 +12,24 @@ from django.views.decorators.http import require_GET, require_POST
 from core import audit, clock, limiter
 from core.models import User
 from core.refusals import Refused
-from payments.models import Discrepancy
+from payments.models import Discrepancy, Refund
+from payments.refunds import request_refund_of_held
 from payments.states import AT_GATEWAY, DISCREPANCY
 from payments.words import figures
 from portal.console.discrepancies import next_after, reference
 from portal.console.evidence import ANSWERS, gather
 from portal.console.page import page
 from portal.console.playbooks import steps_for
-from portal.console.scope import colleagues_of, discrepancy_or_404, staff_of, statements_for
+from portal.console.scope import colleagues_of, discrepancy_or_404, forbid_lookers, staff_of, statements_for
 from portal.console.statement_words import channel_name
 from reconciliation import discrepancies as work
 from reconciliation.channel_questions import ASK_EVERY, ask_channel
 from reconciliation.models import Statement, Waiver
+
+REASONS = {
+    Discrepancy.Kind.DUPLICATE: Refund.Reason.DUPLICATE,
+    Discrepancy.Kind.LATE_TAKEN: Refund.Reason.LATE_TAKEN,
+}
 
 
 @require_GET
@@ -44,6 +50,7 @@ def detail(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
         "steps": steps_for(row.kind),
         "known": gather(row),
         "held": held,
+        "refund": row.refunds.exclude(status="rejected").first(),
         "channel": channel_name(row.order.gateway) if row.order and row.order.gateway else "",
         "statement": (about := _statement(row, user)),
         "statement_channel": channel_name(about.channel) if about else "",
@@ -159,8 +166,22 @@ def ask(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
     return redirect("admin:discrepancy", row.pk)
 
 
+@require_POST
+def give_back(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
+    """申请退回: the money that it holds; a second person approves it as a refund (S06)."""
+    user, row = _asked(request, discrepancy_id)
+    why = request.POST.get("reason", "").strip()[:200]
+    made: list[Refund] = []
+    reason = REASONS.get(Discrepancy.Kind(row.kind), Refund.Reason.UNKNOWN_MONEY)
+    answer = _done(request, row, "request_refund", _("已提出，等另一个人复审。"), lambda: made.append(
+        request_refund_of_held(
+            discrepancy_id=row.pk, reason=reason, note=why, actor=user.actor, requested_by=user
+        )))  # fmt: skip
+    return redirect("admin:refund", made[0].refund_no) if made else answer
+
+
 def _asked(request: HttpRequest, discrepancy_id: int) -> tuple[User, Discrepancy]:
-    user = staff_of(request)
+    user = forbid_lookers(request)
     return user, discrepancy_or_404(user, discrepancy_id)
 
 
@@ -191,4 +212,8 @@ def _refused(refusal: Refused) -> str:
         "waiver_waits": _("核销正等另一人决定。"),
         "decided": _("已经有人办过。"),
         "same_person": _("申请人不能自己决定，请另一人来看。"),
+        "in_refund": _("这笔已在退费中。"),
+        "not_held": _("这一类差错没有可退的钱。"),
+        "no_money": _("这里没有挂着的钱。"),
+        "no_gateway": _("这个渠道不能原路退回，请按书面程序退。"),
     }[refusal.code]

@@ -15,7 +15,7 @@ from core import audit
 from core.refusals import Refused
 from portal.console.bars import bars
 from portal.console.page import page
-from portal.console.scope import merchants_for, staff_of, statements_for
+from portal.console.scope import forbid_lookers, merchants_for, staff_of, statements_for
 from portal.console.statement_words import channel_name, day_tag, fault, is_late, tail
 from reconciliation.agreements import channel_today
 from reconciliation.channel_days import Side, counts, findings_of, in_window, receipts_by_day, stated
@@ -183,7 +183,7 @@ def _feet(sums: list[Sums]) -> list[tuple[str, bool, list[int]]]:
 @require_POST
 def upload(request: HttpRequest) -> HttpResponse:
     """A statement handed in by staff: kept as received, then read."""
-    user = staff_of(request)
+    user = forbid_lookers(request)
     channel, _colon, merchant = request.POST.get("merchant", "").partition(":")
     day, file = _day(request.POST.get("day", "")), request.FILES.get("file")
     if merchant not in merchants_for(user).get(channel, []) or day is None:

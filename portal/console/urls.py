@@ -44,6 +44,7 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("discrepancies/<int:discrepancy_id>/note/", discrepancy.note, "discrepancy_note"),
     ("discrepancies/<int:discrepancy_id>/resolve/", discrepancy.resolve, "discrepancy_resolve"),
     ("discrepancies/<int:discrepancy_id>/waive/", discrepancy.waive, "discrepancy_waive"),
+    ("discrepancies/<int:discrepancy_id>/refund/", discrepancy.give_back, "discrepancy_refund"),
     ("discrepancies/<int:discrepancy_id>/ask/", discrepancy.ask, "discrepancy_ask"),
     ("orders/<int:order_id>/clearing/", clearing.detail, "clearing"),
     ("orders/<int:order_id>/clearing/ask/", clearing.ask, "clearing_ask"),

@@ -11,7 +11,7 @@ from core.models import AuditEntry, Transition, User
 from payments import gateways
 from payments.discrepancies import open_discrepancy
 from payments.gateways.base import Result, TradeState
-from payments.models import Discrepancy, PaymentOrder
+from payments.models import Discrepancy, PaymentOrder, Refund
 from portal.console.playbooks import ELSE, steps_for
 from reconciliation.models import DiscrepancyNote, Waiver
 from tests import world
@@ -194,3 +194,24 @@ class Says:
         return Result(self.state, order.order_no, order.merchant, order.amount_fen, "CNY", "T-1", clock.now())
 
     close = query
+
+
+def test_held_money_is_asked_back_once_and_a_second_person_decides(zhao: User, family: Family) -> None:
+    """HOUSE 2.9: what a discrepancy holds goes out as a refund and in no other way."""
+    deliver([Said("NO-SUCH-ORDER", "T-strange", 38_000, noon(today()))], "1900000001")
+    held = Discrepancy.objects.get(kind="unknown_order")
+    client = log_in(zhao)
+    assert "申请退回" in client.get(f"/console/discrepancies/{held.pk}/").content.decode()
+    post(client, held, "refund", reason="查不到是谁的，退回原卡")
+    made = Refund.objects.get()
+    assert (made.discrepancy, made.status, made.reason) == (held, "requested", "unknown_money")
+    assert made.requested_by == zhao
+    assert "这笔已在退费中" in post(client, held, "refund", reason="再退一次")
+    assert "看这笔退费" in client.get(f"/console/discrepancies/{held.pk}/").content.decode()
+    assert Refund.objects.count() == 1
+
+
+def test_who_only_looks_cannot_act(case: Discrepancy) -> None:
+    client = log_in(staff("看的人", group="查看"))
+    assert client.post(f"/console/discrepancies/{case.pk}/take/").status_code == 403
+    assert status(case) == "open"
