@@ -9,7 +9,7 @@ from django.db import transaction
 from core import clock
 from core.models import User
 from core.refusals import Refused
-from payments import gateways
+from payments.gateways.desks import refund_desk
 from payments.models import Declaration, PaymentOrder, Refund
 from payments.policies.in_force import terms_of
 from payments.policies.terms import OnlineRefund, PolicyTerms
@@ -52,7 +52,7 @@ def why_not(row: Declaration, terms: PolicyTerms, refund: Refund | None, today: 
         return "in_refund"
     if row.status != "paid":
         return "not_paid"
-    if row.order.gateway not in gateways.all_codes():
+    if refund_desk(row.order.gateway) is None:
         return "no_gateway"
     if terms.online_refund is OnlineRefund.NEVER:
         return "hall_only"

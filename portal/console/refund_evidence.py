@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from core import clock
 from payments import gateways, words
+from payments.gateways.desks import refund_desk
 from payments.models import Allocation, Declaration, Notification, Refund
 from payments.policies.in_force import terms_of
 from payments.refund_asking import benefits_from
@@ -100,7 +101,7 @@ def _benefits(row: Declaration) -> Evidence:
 
 
 def _same_way(refund: Refund) -> Evidence:
-    known = refund.gateway in gateways.all_codes()
+    known = refund_desk(refund.gateway) is not None
     until = refund.receipt.paid_at + SAME_WAY
     label = str(gateways.gateway(refund.gateway).label) if known else refund.gateway
     seen = _("%(way)s，期限到%(day)s") % {"way": label, "day": words.full_date(clock.business_date(until))}

@@ -233,7 +233,7 @@ def test_clerks_keep_the_calendar_and_nothing_about_money(zhao: User) -> None:
     assert client.get("/console/payments/paymentorder/").status_code == 404
 
 
-PAGES = ["", "search/", "policies/", "feeds/", "discrepancies/", "audit/", "core/calendarday/"]
+PAGES = ["", "search/", "policies/", "feeds/", "discrepancies/", "refunds/", "audit/", "core/calendarday/"]
 
 
 @pytest.mark.parametrize("path", PAGES)
