@@ -13,7 +13,6 @@ from payments.models import Discrepancy, PayeeAccount
 from reconciliation.models import Statement, StatementAgreement
 
 # What gateways publish: the bill that we take, and the hour of the next day at which it is there
-FETCHED = ("wechat_pay", "alipay")  # UnionPay's files are handed in
 USUAL = {"wechat_pay": ("ALL", time(10, 0)), "alipay": ("trade", time(9, 30)), "unionpay": ("ZM", time(10, 0))}
 CATCH_UP = timedelta(days=92)  # gateways keep their bills for three months
 
@@ -51,8 +50,7 @@ def _agree_with_gateways() -> None:
             StatementAgreement.objects.get_or_create(
                 channel=code,
                 defaults={
-                    "format": code, "bill": bill, "since": channel_today(), "due_time": due_time,
-                    "is_fetched": code in FETCHED,
+                    "format": code, "bill": bill, "since": channel_today(), "due_time": due_time, "is_fetched": True,
                 },
             )  # fmt: skip
 
