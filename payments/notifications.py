@@ -127,6 +127,9 @@ def process_notification(*, notification_id: int) -> str:
         return _judge(row)
     except (Refused, DatabaseError) as problem:
         return _put_off(row, problem)
+    except Exception as problem:  # what nobody foresaw is kept waiting as well, and said where it is read
+        log.exception("notification %s could not be judged", row.pk)
+        return _put_off(row, problem)
 
 
 def _judge(row: Notification) -> str:

@@ -36,11 +36,17 @@ UNPAID = (TradeState.NOTPAY, TradeState.NOT_FOUND, TradeState.USERPAYING)
 
 def refresh_order(*, order_no: str, actor: str = "system:refresh") -> PaymentOrder:
     """Ask the gateway about an unfinished order and act on what it says; return the order as it then stands."""
+    return ask_about(order_no=order_no, actor=actor)[0]
+
+
+def ask_about(*, order_no: str, actor: str) -> tuple[PaymentOrder, TradeState | None]:
+    """The same, with the gateway's word about an unfinished order: "under way" is a word, None is silence."""
     order = PaymentOrder.objects.get(order_no=order_no)
     if order.status in CLOSED and order.started_at:
-        return _look_back(order)
+        return _look_back(order), None
     if order.status not in ("submitting", "awaiting"):
-        return order
+        return order, None
+    said = None
     try:
         result = _ask(order)
     except (GatewayUnreachable, GatewayRefused) as problem:
@@ -48,8 +54,9 @@ def refresh_order(*, order_no: str, actor: str = "system:refresh") -> PaymentOrd
     else:
         availability.note_answer(order.gateway)
         _act_on(order, result, actor=actor)
+        said = result.state
     order.refresh_from_db()
-    return order
+    return order, said
 
 
 def _look_back(order: PaymentOrder) -> PaymentOrder:

@@ -232,9 +232,9 @@ def refresh_pending_refunds() -> int:
 
 def refund_held_money() -> int:
     """Sweep: second payments, and late ones of a period paid meanwhile, go back by rule (G7); how many."""
-    under_way = Refund.objects.filter(discrepancy=OuterRef("pk")).exclude(status="rejected")
+    decided = Refund.objects.filter(discrepancy=OuterRef("pk"))  # a refusal by people is not overruled by a rule
     held = Discrepancy.objects.filter(
-        ~Exists(under_way), status="open", kind__in=list(RULES), receipt__gateway__in=desk_codes()
+        ~Exists(decided), status="open", kind__in=list(RULES), receipt__gateway__in=desk_codes()
     )
     begun = 0
     for discrepancy_id, kind in held.order_by("pk").values_list("pk", "kind")[:BATCH]:
@@ -243,5 +243,7 @@ def refund_held_money() -> int:
             begun += 1
         except Refused as problem:  # another worker, or somebody who took it in hand
             log.info("discrepancy %s is not refunded by rule: %s", discrepancy_id, problem.code)
+        except Exception:  # one poisoned row must not stop the sweep (W7)
+            log.exception("discrepancy %s could not be refunded by rule", discrepancy_id)
     beat("payments.tasks.refund_held_money")
     return begun

@@ -23,7 +23,7 @@ RULES = {
     Discrepancy.Kind.LATE_TAKEN.value: Refund.Reason.LATE_TAKEN,
 }
 """Held money that goes back without anybody's decision, and why (HOUSE 2.4)."""
-BY_STAFF = (*RULES, Discrepancy.Kind.AMOUNT, Discrepancy.Kind.UNKNOWN_ORDER)
+BY_STAFF = (*RULES, Discrepancy.Kind.AMOUNT, Discrepancy.Kind.UNKNOWN_ORDER, Discrepancy.Kind.WRONG_PARTY)
 """Held money that two members of staff may give back."""
 
 

@@ -171,6 +171,9 @@ def give_back(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
     """申请退回: the money that it holds; a second person approves it as a refund (S06)."""
     user, row = _asked(request, discrepancy_id)
     why = request.POST.get("reason", "").strip()[:200]
+    if len(why) < work.SHORTEST:
+        messages.warning(request, _refused(Refused("no_reason")))
+        return redirect("admin:discrepancy", row.pk)
     made: list[Refund] = []
     reason = REASONS.get(Discrepancy.Kind(row.kind), Refund.Reason.UNKNOWN_MONEY)
     answer = _done(request, row, "request_refund", _("已提出，等另一个人复审。"), lambda: made.append(

@@ -121,9 +121,10 @@ def grid(request: HttpRequest) -> HttpResponse:
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if 2000 <= day.year < 2100 else None
 
 
 def _agreed(merchants: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
@@ -188,6 +189,9 @@ def upload(request: HttpRequest) -> HttpResponse:
     day, file = _day(request.POST.get("day", "")), request.FILES.get("file")
     if merchant not in merchants_for(user).get(channel, []) or day is None:
         messages.warning(request, _("请选渠道、商户和渠道日。"))
+        return redirect("admin:reconciliation")
+    if day >= channel_today():
+        messages.warning(request, _("这一天还没有过完。"))
         return redirect("admin:reconciliation")
     if file is None or not file.size or file.size > MOST_BYTES:
         messages.warning(request, _("请选文件。文件不能是空的，也不能超过200MB。"))

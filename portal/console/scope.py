@@ -68,10 +68,15 @@ def feeds_for(user: User) -> QuerySet[FeedBatch]:
 
 
 def discrepancies_for(user: User) -> QuerySet[Discrepancy]:
-    """Held money and cases about orders of the user's region; those about no order are everybody's."""
+    """Held money and cases about orders of the user's region, and money without an order that came to its payees.
+
+    A case about neither order nor money is everybody's.
+    """
     if not user.region_prefix:
         return Discrepancy.objects.all()
-    return Discrepancy.objects.filter(Q(order__isnull=True) | Q(order__in=orders_for(user)))
+    numbers = [number for merchants in merchants_for(user).values() for number in merchants]
+    orderless = Q(receipt__isnull=True) | Q(receipt__merchant_id__in=numbers)
+    return Discrepancy.objects.filter(Q(order__isnull=True) & orderless | Q(order__in=orders_for(user)))
 
 
 def declarations_for(user: User) -> QuerySet[Declaration]:

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,3 +48,25 @@ def modules(*folders: str) -> tuple[Module, ...]:
                 text = path.read_text()
                 found.append(Module(path, ast.parse(text), text))
     return tuple(found)
+
+
+def in_every(modules: Iterable[Module]) -> Callable[[Callable[[Module], None]], Callable[[], None]]:
+    """Make one test of a rule that holds for every module; it names all that break it.
+
+    Thousands of small tests, one for each module, cost more in being counted than in being run.
+    """
+
+    def decorate(rule: Callable[[Module], None]) -> Callable[[], None]:
+        def test() -> None:
+            broken = []
+            for module in modules:
+                try:
+                    rule(module)
+                except AssertionError as error:
+                    broken.append(f"{module.name}: {error}")
+            assert not broken, "\n".join(broken)
+
+        test.__name__, test.__doc__ = rule.__name__, rule.__doc__
+        return test
+
+    return decorate

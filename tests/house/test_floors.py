@@ -1,8 +1,6 @@
 """An app imports only lower floors; inside payments only lower inner floors; doors never each other."""
 
-import pytest
-
-from tests.house.source import APPS, Module, modules
+from tests.house.source import APPS, Module, in_every, modules
 
 FLOORS = {name: level for level, name in enumerate(APPS)}
 
@@ -77,13 +75,13 @@ def is_inside(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+@in_every(modules())
 def test_an_app_imports_only_lower_floors(module: Module) -> None:
     above = {name for name in module.imported() if FLOORS.get(name.split(".")[0], -1) > FLOORS[module.app]}
     assert not above, f"{module.name} looks upstairs: {sorted(above)}"
 
 
-@pytest.mark.parametrize("module", modules("payments"), ids=lambda module: module.name)
+@in_every(modules("payments"))
 def test_payments_is_built_in_inner_floors(module: Module) -> None:
     if module.name == "payments":
         return
@@ -95,7 +93,7 @@ def test_payments_is_built_in_inner_floors(module: Module) -> None:
             assert other <= level, f"{module.name} ({level}) imports {name} ({other})"
 
 
-@pytest.mark.parametrize("module", modules("portal"), ids=lambda module: module.name)
+@in_every(modules("portal"))
 def test_doors_never_import_each_other(module: Module) -> None:
     mine = next((door for door in DOORS if is_inside(module.name, door)), None)
     if mine is None:
@@ -112,7 +110,7 @@ def test_pages_never_import_reconciliation() -> None:
             assert not any(name.startswith("reconciliation") for name in module.imported()), module.name
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+@in_every(modules())
 def test_pure_modules_read_no_models_and_do_no_io(module: Module) -> None:
     if not any(is_inside(module.name, pure) for pure in PURE):
         return
@@ -122,7 +120,7 @@ def test_pure_modules_read_no_models_and_do_no_io(module: Module) -> None:
         assert not name.startswith("django.db"), f"{module.name} imports {name}"
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+@in_every(modules())
 def test_tasks_are_doors_and_nothing_imports_them(module: Module) -> None:
     tasks = {name for name in module.imported() if name.endswith(".tasks") or ".tasks." in name}
     assert not tasks, f"{module.name} imports tasks: {sorted(tasks)}"

@@ -4,14 +4,12 @@ import ast
 import re
 import tomllib
 
-import pytest
-
-from tests.house.source import APPS, ROOT, Module, modules
+from tests.house.source import APPS, ROOT, Module, in_every, modules
 
 EVERYTHING = modules(*APPS, "sandbox", "script", "bench")
 
 
-@pytest.mark.parametrize("module", EVERYTHING, ids=lambda module: module.name)
+@in_every(EVERYTHING)
 def test_files_and_functions_stay_small(module: Module) -> None:
     assert len(module.text.splitlines()) <= 400
     for node in ast.walk(module.tree):
@@ -21,7 +19,7 @@ def test_files_and_functions_stay_small(module: Module) -> None:
             assert length <= 70, f"{module.name}.{node.name} has {length} lines"
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+@in_every(modules())
 def test_request_data_is_never_expanded(module: Module) -> None:
     """CVE-2025-57833 and its kin: user-chosen keys reaching the ORM."""
     assert not re.search(r"\*\*\s*request\.", module.text)
@@ -35,14 +33,14 @@ def test_request_data_is_never_expanded(module: Module) -> None:
             assert not (starred and node.func.attr == "order_by"), f"{module.name}:{node.lineno}"
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+@in_every(modules())
 def test_time_comes_from_the_clock(module: Module) -> None:
     if module.name == "core.clock":
         return
     assert not re.search(r"\b(datetime\.now|datetime\.utcnow|date\.today|timezone\.now|time\.time)\(", module.text)
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+@in_every(modules())
 def test_no_signals_and_no_overridden_save(module: Module) -> None:
     assert "@receiver" not in module.text
     for node in ast.walk(module.tree):
@@ -50,7 +48,7 @@ def test_no_signals_and_no_overridden_save(module: Module) -> None:
             assert node.name != "save" or module.name.endswith("admin"), module.name
 
 
-@pytest.mark.parametrize("module", [m for m in modules() if m.name.endswith(".tasks")], ids=lambda m: m.name)
+@in_every([m for m in modules() if m.name.endswith(".tasks")])
 def test_tasks_call_one_operation(module: Module) -> None:
     for node in module.tree.body:
         if isinstance(node, ast.FunctionDef):

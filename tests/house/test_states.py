@@ -11,10 +11,10 @@ from core import states as core_states
 from core.guards import moves_argument
 from core.states import TABLES
 from core.transitions import Stateful
-from tests.house.source import ROOT, Module, modules
+from tests.house.source import ROOT, Module, in_every, modules
 
 
-@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+@in_every(modules())
 def test_status_is_written_by_transitions_only(module: Module) -> None:
     if module.name == "core.transitions":
         return
