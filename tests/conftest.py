@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     socket.getaddrinfo = _near_getaddrinfo
     _own_redis(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
     # a slow machine is no fault of the code under test
-    hypothesis.settings.register_profile("house", deadline=None)
+    hypothesis.settings.register_profile("house", deadline=None, max_examples=50)
     hypothesis.settings.load_profile("house")
 
 
