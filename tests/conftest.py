@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import translation
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -93,6 +94,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def _nothing_is_kept_from_test_to_test() -> None:
     clock.forget_everything_kept()
     translation.deactivate()  # a request of Django's own client leaves its language to the thread
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The test database; a session that a thread of some test has left open does not keep it from being dropped."""
+    yield
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(others, [connection.connection.info.backend_pid])
 
 
 # --- the browser -----------------------------------------------------------------------------------------------------

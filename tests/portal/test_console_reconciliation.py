@@ -103,20 +103,29 @@ def test_a_statement_that_does_not_come_is_a_missing_file(zhao: User) -> None:
 
 
 def test_staff_hand_a_statement_in_and_run_the_day_again(zhao: User, paid: PaymentOrder) -> None:
-    client = log_in(zhao)
-    file = io.BytesIO(stated([line_of(paid)], MERCHANT, today()))
+    day = today()
+    said = {"merchant": f"wechat_pay:{MERCHANT}", "day": day.isoformat()}
+    content = stated([line_of(paid)], MERCHANT, day)
+    early = log_in(zhao).post("/console/reconciliation/upload/", said | {"file": named(content)}, follow=True)
+    assert "这一天还没有过完" in early.content.decode()
+    with days_later(1):
+        client = log_in(zhao)
+        answer = client.post("/console/reconciliation/upload/", said | {"file": named(content)})
+        statement = Statement.objects.get()
+        assert answer["Location"] == f"/console/reconciliation/{statement.pk}/"
+        assert statement.status == "received"
+        client.post(f"/console/reconciliation/{statement.pk}/again/")
+        statement.refresh_from_db()
+        assert statement.status == "closed"
+        assert set(AuditEntry.objects.values_list("action", flat=True)) >= {"receive_statement", "run_statement"}
+        answer = client.post(f"/console/reconciliation/{statement.pk}/again/", follow=True)
+        assert "已经关账" in answer.content.decode()
+
+
+def named(content: bytes) -> io.BytesIO:
+    file = io.BytesIO(content)
     file.name = "day.txt"
-    said = {"merchant": f"wechat_pay:{MERCHANT}", "day": today().isoformat(), "file": file}
-    answer = client.post("/console/reconciliation/upload/", said)
-    statement = Statement.objects.get()
-    assert answer["Location"] == f"/console/reconciliation/{statement.pk}/"
-    assert statement.status == "received"
-    client.post(f"/console/reconciliation/{statement.pk}/again/")
-    statement.refresh_from_db()
-    assert statement.status == "closed"
-    assert set(AuditEntry.objects.values_list("action", flat=True)) >= {"receive_statement", "run_statement"}
-    answer = client.post(f"/console/reconciliation/{statement.pk}/again/", follow=True)
-    assert "已经关账" in answer.content.decode()
+    return file
 
 
 @pytest.mark.parametrize("said", [{}, {"merchant": "wechat_pay:1"}, {"merchant": f"wechat_pay:{MERCHANT}", "day": "x"}])
