@@ -6,6 +6,7 @@ at once; leases of a killed process are void at the next start.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ class UnderWay:
 
 
 _under_way = UnderWay()
+_round = threading.Lock()  # held while rows are taken up, so that nobody empties the table meanwhile
 _bell = threading.Event()
 _thread: threading.Thread | None = None
 _start_lock = threading.Lock()
@@ -101,16 +103,25 @@ def _run() -> None:
             for chore in CHORES:
                 chore()
             if not dials.get("courier_paused"):
-                # Never more than the hands can take: a row leased and left lying would be leased again.
-                for notice_id in lease_due_notices(limit=max(0, HANDS - _under_way.count)):
-                    _under_way.begin()
-                    pool.submit(_send_safely, notice_id)
+                with _round:
+                    # Never more than the hands can take: a row leased and left lying would be leased again.
+                    for notice_id in lease_due_notices(limit=max(0, HANDS - _under_way.count)):
+                        _under_way.begin()
+                        pool.submit(_send_safely, notice_id)
         except Exception:
             # The tables may not be there yet, or the disk full: go on trying.
             log.exception("courier round failed")
             connection.close()
         _bell.wait(PAUSE_SECONDS)
         _bell.clear()
+
+
+def drop_everything() -> None:
+    """Forget every notice; comes back when none is on its way either, so that nobody hears of what was."""
+    with _round, writes.alone():
+        Notice.objects.all().delete()
+    while _under_way.count:
+        time.sleep(0.01)
 
 
 def plan(

@@ -99,19 +99,26 @@ RURAL_BANK = "农商行"
 
 def make_region(code: str = PLACE) -> Region:
     """A place and the places above it."""
+    found = Region.objects.filter(code=code).first()
+    if found:
+        return found
     name, parent = REGIONS[code]
-    above = make_region(parent) if parent else None
-    return Region.objects.get_or_create(code=code, defaults={"name": name, "parent": above})[0]
+    return Region.objects.create(code=code, name=name, parent=make_region(parent) if parent else None)
 
 
 def make_types() -> None:
-    for order, (code, (name, unit)) in enumerate(TYPES.items()):
-        InsuranceType.objects.get_or_create(code=code, defaults={"name": name, "unit": unit, "order": order})
+    InsuranceType.objects.bulk_create(
+        (
+            InsuranceType(code=code, name=name, unit=unit, order=order)
+            for order, (code, (name, unit)) in enumerate(TYPES.items())
+        ),
+        ignore_conflicts=True,
+    )
 
 
 def make_groups() -> None:
-    for code, name in GROUPS.items():
-        PopulationGroup.objects.get_or_create(code=code, defaults={"name": name})
+    groups = (PopulationGroup(code=code, name=name) for code, name in GROUPS.items())
+    PopulationGroup.objects.bulk_create(groups, ignore_conflicts=True)
 
 
 def make_agency(kind: str = "hr", place: str = PLACE, *, fresh: bool = True) -> Agency:
@@ -141,9 +148,10 @@ def make_payee(code: str = "tax-371003", name: str = "文登区税务局", *, pl
                types: Iterable[str] = TYPES) -> PayeeAccount:  # fmt: skip
     """A treasury account and the types of a place whose money it takes."""
     payee, _ = PayeeAccount.objects.get_or_create(code=code, defaults={"name": name, "merchants": dict(MERCHANTS)})
+    region = make_region(place)
     for insurance_type in types:
         PayeeRoute.objects.update_or_create(
-            region=make_region(place), insurance_type_id=insurance_type, defaults={"payee": payee}
+            region=region, insurance_type_id=insurance_type, defaults={"payee": payee}
         )
     return payee
 
@@ -239,9 +247,10 @@ def make_registration(
         "registered_on": date(2019, 3, 1),
         "version": 1,
     } | values
+    agency = Agency.objects.filter(code=f"{kind}-{place}").first() or make_agency(kind, place)
     return Registration.objects.create(
-        agency=make_agency(kind, place), agency_person_no=f"{person.pk}-{place}", insurance_type_id=insurance_type,
-        person=person, region=make_region(place), name=who.name, name_folded=identity.fold_name(who.name),
+        agency=agency, agency_person_no=f"{person.pk}-{place}", insurance_type_id=insurance_type,
+        person=person, region=agency.region, name=who.name, name_folded=identity.fold_name(who.name),
         document_type="201", number_index=who.index,
         number_sealed=seal(who.number, field="registration_registration.number_sealed", index=who.index), **given,
     )  # fmt: skip

@@ -1,10 +1,12 @@
 """One HTTP call to a gateway: bounded in time and size, and every mishap the same `GatewayUnreachable`."""
 
 import os
+import ssl
 import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO
 
 import httpx
@@ -115,10 +117,16 @@ class Caller:
             return self._given
         if self._made is None or self._made[0] != os.getpid():
             limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX)
-            transport = httpx.HTTPTransport(limits=limits, trust_env=False)
+            transport = httpx.HTTPTransport(verify=_trusted(), limits=limits, trust_env=False)
             weakref.finalize(self, transport.close)
             self._made = (os.getpid(), transport)
         return self._made[1]
+
+
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    """The public certificate authorities; reading them takes longer than many a call."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _read(response: httpx.Response, ends_at: float, bytes_max: int) -> bytes:

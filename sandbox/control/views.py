@@ -13,7 +13,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from sandbox import cashier, clock, courier, dials, faults, payments, secret_keys
+from sandbox import cashier, clock, courier, dials, faults, payments, secret_keys, writes
 from sandbox import events as event_log
 from sandbox.models import Dial, Difference, Event, Notice, Payment, Refund, Rule, StatementFile, Trade
 
@@ -265,6 +265,9 @@ def clear(request: HttpRequest) -> HttpResponse:
     Dial.objects.all().delete()
     Difference.objects.all().delete()
     if body_of(request).get("everything"):
-        for model in (Trade, Notice, Event, StatementFile):
-            model.objects.all().delete()
+        with writes.alone():
+            for model in (Trade, StatementFile):
+                model.objects.all().delete()
+        courier.drop_everything()
+        Event.objects.all().delete()
     return JsonResponse({"cleared": True})

@@ -21,7 +21,7 @@ from payments.gateways.base import (
 )
 from payments.gateways.wechat_pay.client import Config as WechatPayConfig
 from payments.gateways.wechat_pay.client import WechatPay
-from tests.outside import gateway_settings
+from tests.outside import gateway_settings, ready
 from tests.sandbox.process import SELLER_ID, wait_until
 
 SPOILT_ANSWERS = ["unsigned", "forged", "garbage", "server_error", "drop", "lose_answer", "too_many"]
@@ -29,20 +29,17 @@ SPOILT_ANSWERS = ["unsigned", "forged", "garbage", "server_error", "drop", "lose
 
 @pytest.fixture
 def sandbox(running_outside):
-    if running_outside.process is None or running_outside.process.poll() is not None:
-        running_outside.start()
-    running_outside.control("POST", "clear", json={})
-    return running_outside
+    return ready(running_outside)
 
 
 @pytest.fixture
 def wechat(sandbox):
-    return WechatPay(WechatPayConfig.from_settings(gateway_settings(sandbox)["wechat_pay"] | {"timeout_s": 1.0}))
+    return WechatPay(WechatPayConfig.from_settings(gateway_settings(sandbox)["wechat_pay"]))
 
 
 @pytest.fixture
 def alipay(sandbox):
-    return Alipay(AlipayConfig.from_settings(gateway_settings(sandbox)["alipay"] | {"timeout_s": 1.0}))
+    return Alipay(AlipayConfig.from_settings(gateway_settings(sandbox)["alipay"]))
 
 
 @pytest.fixture
@@ -127,8 +124,9 @@ def test_spoilt_wechat_answer_is_unknown(sandbox, wechat, order, fault):
 def test_hanging_wechat_is_unknown_when_the_time_is_over(sandbox, wechat, order):
     wechat.create(order, Method.QR)
     sandbox.rule(gateway="wechat", point="query", fault="hang", order_no=order.order_no, times=1, params={"seconds": 2})
+    hasty = WechatPay(dataclasses.replace(wechat.config, timeout_s=0.5))
     with pytest.raises(GatewayUnreachable) as caught:
-        wechat.query(order)
+        hasty.query(order)
     assert caught.value.reason == "ReadTimeout"
 
 
