@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from core import clock
 from script.stack import chromium as chromium_program
+from tests import emptying
 from tests.stack.running import RunningStack, running_stack
 
 NO_BROWSER = "no browser:"
@@ -66,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     socket.socket.connect_ex = _near_connect_ex  # type: ignore[method-assign]
     socket.getaddrinfo = _near_getaddrinfo
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes half a second
+    emptying.install()
     _own_redis(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
     # a slow machine is no fault of the code under test
     hypothesis.settings.register_profile("house", deadline=None, max_examples=50)

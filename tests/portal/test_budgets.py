@@ -46,7 +46,7 @@ def test_pages_are_light(browser, outside, live_server) -> None:
     page = context.new_page()
     got: list[Response] = []
     complaints: list[str] = []
-    page.on("response", got.append)
+    page.on("response", lambda answer: got.append(answer))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     weights: dict[str, int] = {}  # of what several pages share
     heavy = []
