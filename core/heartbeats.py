@@ -20,12 +20,15 @@ def beat(name: str) -> None:
         )
 
 
-def late(expected: dict[str, timedelta]) -> dict[str, datetime | None]:
-    """Sweeps of `expected` (name → interval) that are more than two minutes overdue, with their last finish."""
+def late(expected: dict[str, timedelta], *, since: datetime) -> dict[str, datetime | None]:
+    """Sweeps of `expected` (name → interval) that are more than two minutes overdue, with their last finish.
+
+    `since`: when they were begun; the first of a rare sweep comes only after its interval.
+    """
     seen = dict(Heartbeat.objects.values_list("name", "finished_at"))
     moment = clock.now()
     return {
         name: seen.get(name)
         for name, interval in expected.items()
-        if name not in seen or moment - seen[name] > interval + LATE_AFTER
+        if moment - max(seen.get(name, since), since) > interval + LATE_AFTER
     }

@@ -66,10 +66,9 @@ def _broker_problems() -> list[str]:
 
 
 def _sweep_problems() -> list[str]:
-    """Nothing is late for a process younger than two minutes: the sweeps begin with it."""
-    if clock.now() - _started_at < heartbeats.LATE_AFTER:
-        return []
-    return [f"{name} last finished {_when(finished)}" for name, finished in sorted(heartbeats.late(SWEEPS).items())]
+    """The sweeps begin with this process: none is late before it had its time."""
+    late = heartbeats.late(SWEEPS, since=_started_at)
+    return [f"{name} last finished {_when(finished)}" for name, finished in sorted(late.items())]
 
 
 def _when(finished: datetime | None) -> str:

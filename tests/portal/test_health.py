@@ -60,6 +60,13 @@ def test_a_process_that_has_just_begun_waits_for_its_sweeps(every_sweep, monkeyp
     Heartbeat.objects.all().delete()
     monkeypatch.setattr(health, "_started_at", clock.now())
     assert problems() == []
+    rarest = max(SWEEPS, key=SWEEPS.__getitem__)
+    for name in SWEEPS.keys() - {rarest}:
+        beat(name)
+    monkeypatch.setattr(health, "_started_at", clock.now() - SWEEPS[rarest])
+    assert problems() == [], "the first of a rare sweep comes after its interval"
+    monkeypatch.setattr(health, "_started_at", clock.now() - SWEEPS[rarest] - timedelta(minutes=3))
+    assert problems() == [f"{rarest} last finished never"]
 
 
 def test_not_ready_while_migrations_are_missing(every_sweep) -> None:
