@@ -87,6 +87,12 @@ def _numbered(url: str, name: str, number: int) -> str:
     return f"{start}?{name}={number}" if given else re.sub(r"/\d*$", f"/{number}", url)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts servers comes first and side by side: one process of a parallel run needs a stack then, not each."""
+    items.sort(key=lambda item: (item.get_closest_marker("stack") is None, "stack" not in item.fixturenames))  # type: ignore[attr-defined]
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     socket.socket.connect = _connect  # type: ignore[method-assign]
     socket.socket.connect_ex = _connect_ex  # type: ignore[method-assign]

@@ -18,7 +18,6 @@ from reconciliation.books import check_books
 from tests.ports import free_port
 from tests.sandbox.process import APIV3_KEY, APP_ID, APPID, CARRIER_TOKEN, MCHID, SELLER_ID, Sandbox
 
-
 PATIENCE_S = 15.0
 """Longer than in earnest: on a busy machine a slow answer is no silence. Who tests silence has less."""
 

@@ -59,8 +59,6 @@ def axe(rules: object) -> Check:
     """Violations by axe (SCREENS 2.1: none)."""
 
     def check(page: Page) -> Iterator[str]:
-        if page.evaluate("typeof axe === 'undefined'"):
-            page.evaluate(Axe().axe_script)
         options = {"resultTypes": ["violations"], "runOnly": rules}
         answer = page.evaluate("(options) => axe.run(document, options)", options)
         for violation in answer["violations"]:
@@ -152,6 +150,7 @@ def test_every_page_can_be_read_and_used(browser: Browser, outside: Any, live_se
     width, scheme, look, checks = LOOKS[name]
     gallery, site = make_gallery(outside, phone=width < 500, look=look), live_server.url
     context = a_window(browser, site, width, scheme, look)
+    context.add_init_script(Axe().axe_script)
     page = context.new_page()
     found = [
         f"{shown.name}: {complaint}"
