@@ -65,6 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     socket.socket.connect = _near_connect  # type: ignore[method-assign]
     socket.socket.connect_ex = _near_connect_ex  # type: ignore[method-assign]
     socket.getaddrinfo = _near_getaddrinfo
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes its time
     _own_redis(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
     # a slow machine is no fault of the code under test
     hypothesis.settings.register_profile("house", deadline=None, max_examples=50)

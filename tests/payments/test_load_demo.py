@@ -31,7 +31,6 @@ pytestmark = pytest.mark.django_db
 def _few_people(settings: LazySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DATA_DIR = tmp_path
     settings.FILES_DIR = tmp_path / "files"
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes its time
     monkeypatch.setattr("payments.management.commands.load_demo.population", lambda day: population(day, size=60))
 
 
