@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as hour_of_day
+from typing import Any
 
 from django.conf import settings
 
@@ -150,9 +151,9 @@ class Story(AbstractContextManager["Story"]):
             resident.add(member, relation)
         return resident
 
-    def pays(self, payer: Resident, insurance_type: str, **chosen: object) -> str:
+    def pays(self, payer: Resident, insurance_type: str, **chosen: Any) -> str:
         """From choosing to the page that says 已缴费, without any trouble; the order's number."""
-        order_no = payer.order(insurance_type, **chosen)  # type: ignore[arg-type]
+        order_no = payer.order(insurance_type, **chosen)
         self.outside.pay(order_no)
         self.until(lambda: "已缴费" in payer.says(order_no))
         return order_no
