@@ -103,7 +103,7 @@ def test_what_failed_at_a_bank_is_freed_by_its_statements_of_two_days(story: Sto
 
 
 def test_a_statement_that_comes_three_days_late_over_a_holiday_pays_what_it_names(story: Story) -> None:
-    """B2, B5, C4, C5: nobody is troubled while banks rest; then it is a case, later days go on, and it ends well."""
+    """B2, B5, faults C4 and C5: nobody is troubled while banks rest; then it is a case, and later days go on."""
     story.begins_on(9, 30)
     wendeng((WANG_FANG, MEDICAL))
     rural_bank(story.day(0), due_on_working_days=True)

@@ -100,7 +100,7 @@ def test_the_case_is_over_once_the_attempt_is_cleared(at_bank: PaymentOrder) -> 
 
 
 def test_a_line_on_the_second_day_pays_instead_of_freeing(at_bank: PaymentOrder) -> None:
-    """B2, C1: the cash was taken, the confirmation lost."""
+    """B2, fault C1: the cash was taken, the confirmation lost."""
     day = today()
     deliver([], MERCHANT, day, BANK)
     with days_later(2):
