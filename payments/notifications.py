@@ -20,7 +20,15 @@ from core.statements import Prepared, load
 from payments import gateways
 from payments.confirming import Outcome, Payment, confirm_payment
 from payments.discrepancies import open_discrepancy
-from payments.gateways.base import Notice, RefundResult, RefundState, Result, SignatureInvalid, TradeState
+from payments.gateways.base import (
+    KeyUnknown,
+    Notice,
+    RefundResult,
+    RefundState,
+    Result,
+    SignatureInvalid,
+    TradeState,
+)
 from payments.models import Discrepancy, Notification, PayeeAccount, PaymentOrder, Refund
 from payments.order_checks import refresh_order
 from payments.receipts import Put, allocate, record_receipt
@@ -30,6 +38,7 @@ from payments.refund_settling import RefundEvidence, RefundOutcome, settle_refun
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 64 * 1024
+FORGED = 401  # no 5xx: that would raise an alarm for whoever sends us nonsense (G11, G12)
 UNVERIFIED_AN_HOUR = 1000
 KEPT_HEADERS = ("content-type", "user-agent", "wechatpay-serial", "wechatpay-timestamp", "wechatpay-nonce",
                 "wechatpay-signature", "wechatpay-signature-type")  # fmt: skip
@@ -60,7 +69,8 @@ def receive_notification(*, gateway: str, headers: Mapping[str, str], body: byte
         notice = port.parse_notice(headers, body)
     except SignatureInvalid as problem:
         _keep_unverified(gateway, headers, body, str(problem))
-        return Received(*port.ack(False), None)
+        status, content_type, said = port.ack(False)
+        return Received(status if isinstance(problem, KeyUnknown) else FORGED, content_type, said, None)
     return Received(*port.ack(True), _keep(gateway, headers, body, notice))
 
 

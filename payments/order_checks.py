@@ -17,7 +17,14 @@ from payments.confirming import Payment, confirm_payment
 from payments.declarations import free
 from payments.discrepancies import open_discrepancy
 from payments.gateways import availability
-from payments.gateways.base import GatewayRefused, GatewayUnreachable, Result, TooEarlyToClose, TradeState
+from payments.gateways.base import (
+    Gateway,
+    GatewayRefused,
+    GatewayUnreachable,
+    Result,
+    TooEarlyToClose,
+    TradeState,
+)
 from payments.models import Declaration, Discrepancy, Notification, PaymentOrder
 from payments.orders import GRACE, clears_by, expire_order, next_look_back, order_ref
 from payments.states import UNFINISHED
@@ -59,10 +66,17 @@ def ask_about(*, order_no: str, actor: str) -> tuple[PaymentOrder, TradeState | 
     return order, said
 
 
+def _gateway_of(order: PaymentOrder) -> Gateway:
+    """Raises GatewayUnreachable where nobody can be asked: at a counter, a terminal, or one taken out of use."""
+    if order.gateway not in gateways.all_codes():
+        raise GatewayUnreachable("nobody to ask")
+    return gateways.gateway(order.gateway)
+
+
 def _look_back(order: PaymentOrder) -> PaymentOrder:
     """Ask about a closed order once more: a success whose notice was lost is still found, without a statement."""
     try:
-        result = gateways.gateway(order.gateway).query(order_ref(order))
+        result = _gateway_of(order).query(order_ref(order))
     except (GatewayUnreachable, GatewayRefused) as problem:
         log.info("closed order %s: %s at %s", order.order_no[-6:], type(problem).__name__, order.gateway)
     else:
@@ -76,7 +90,7 @@ def _look_back(order: PaymentOrder) -> PaymentOrder:
 
 def _ask(order: PaymentOrder) -> Result:
     """Query; once the hard expiry is over ask to close as well, so that nobody can pay any more."""
-    gateway = gateways.gateway(order.gateway)
+    gateway = _gateway_of(order)
     if clock.now() < order.expires_at:
         return gateway.query(order_ref(order))
     try:
@@ -162,7 +176,7 @@ def cancel_order(*, order_no: str, actor: str) -> PaymentOrder:
 
 def _close_for_payer(order: PaymentOrder) -> Result:
     try:
-        return gateways.gateway(order.gateway).close(order_ref(order))
+        return _gateway_of(order).close(order_ref(order))
     except TooEarlyToClose as early:
         raise Refused("too_early", at=early.at) from early
     except (GatewayUnreachable, GatewayRefused) as problem:

@@ -16,7 +16,6 @@ from payments.models import Declaration, Discrepancy
 from registration.models import Registration, ViewGrant
 
 SHOWN = ("in_payment", "paid", "refunded")
-OPEN = ("open", "in_hand")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +42,12 @@ def visible_people(viewer: User) -> set[int]:
 
 
 def visible_records(viewer: User, narrowed: RecordFilter | None = None) -> QuerySet[Declaration]:
-    """Payments made, on their way or given back, newest first; also those whose money is held."""
-    held = Discrepancy.objects.filter(declaration=OuterRef("pk"), status__in=OPEN)
+    """Payments made, on their way or given back, newest first; also those whose money came late and goes back."""
+    came_late = Discrepancy.objects.filter(declaration=OuterRef("pk"), kind=Discrepancy.Kind.LATE_TAKEN)
     mine = Q(payer=viewer) | Q(person_id__in=visible_people(viewer))
     rows = (
         Declaration.objects.filter(mine)
-        .annotate(is_held=Exists(held))
-        .filter(Q(status__in=SHOWN) | Q(is_held=True))
+        .filter(Q(status__in=SHOWN) | Exists(came_late))
         .select_related("registration", "region", "channel", "order", "order__payee", "policy")
         .order_by("-declared_at", "-pk")
     )

@@ -2,6 +2,7 @@
 
 import os
 
+from sandbox import clock
 from sandbox.models import Dial
 
 DEFAULTS: dict[str, object] = {
@@ -22,6 +23,7 @@ DEFAULTS: dict[str, object] = {
     "statements_at_once": False,  # also of today, and at any hour
     "statement_link_seconds": 30,  # so long a download address lives (real time)
     "notice_signer": "certificate",  # or public_key: which WeChat key signs notices
+    "ahead_seconds": 0.0,  # every instant of the sandbox lies so far from the real one
     "seed": 1,  # of everything that a rule leaves to chance
 }
 
@@ -52,6 +54,12 @@ def turn(changes: dict[str, object]) -> None:
             raise ValueError(f"{name} must be above zero")
     for name, value in changes.items():
         Dial.objects.update_or_create(name=name, defaults={"value": value})
+    apply()
+
+
+def apply() -> None:
+    """Put the clock where its dial stands: after a change, and at the start."""
+    clock.put_ahead(number("ahead_seconds"))
 
 
 def vendor_seconds(seconds: float) -> float:

@@ -231,7 +231,11 @@ class GatewayRefused(GatewayProblem):
 
 
 class SignatureInvalid(GatewayProblem):
-    """A notification that is not the gateway's, or whose key is not known yet: answer with an error status."""
+    """A notification that is not the gateway's, or a probe whether we look: refused with a 4xx."""
+
+
+class KeyUnknown(SignatureInvalid):
+    """It may be the gateway's: its key is not known yet. Answered with a 5xx, so that it comes again (G13)."""
 
 
 class TooEarlyToClose(GatewayProblem):

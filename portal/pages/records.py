@@ -191,7 +191,7 @@ def detail(request: HttpRequest, declaration_no: str) -> HttpResponse:
         "paid_by": _paid_by(row, own, viewer),
         "reference": ids.short_reference(row.order.order_no) if own else "",
         "order_no": row.order.order_no if own else "",
-        "steps": timeline(row),
+        "steps": timeline(row, refund),
         "refund": refund if own else None,
         "refund_word": REFUND.states[refund.status].resident if refund else "",
         "can_ask_back": own and why_not(row, terms, refund, clock.today()) not in ("in_refund", "refunded", "not_paid"),
@@ -220,13 +220,13 @@ def _paid_by(row: Declaration, own: bool, viewer: User) -> str:
     return row.channel.local_name
 
 
-def timeline(row: Declaration) -> list[TimelineStep]:
+def timeline(row: Declaration, refund: Refund | None = None) -> list[TimelineStep]:
     """提交, 付款, 对账, 到账: what has happened from the history of states, what will from the dates of the place."""
     moves = {move.event: move.at for move in Transition.objects.filter(kind=DECLARATION.kind, object_id=row.pk)}
     steps = [TimelineStep(_("提交"), figures.moment(row.declared_at), _("已完成"), "done")]
     steps.append(_payment_step(row, moves))
-    if row.status == "refunded":
-        at = moves.get("refund")
+    if row.status == "refunded" or (row.status != "paid" and refund is not None and refund.status == "refunded"):
+        at = moves.get("refund") or (refund.settled_at if refund else None)
         steps.append(TimelineStep(_("退费"), figures.moment(at) if at else "", _("已退回"), "done"))
         return steps
     if row.status == "paid":

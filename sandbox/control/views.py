@@ -263,6 +263,7 @@ def clear(request: HttpRequest) -> HttpResponse:
     """Rules, dials and differences as at the start; with {"everything": true} also what was ordered, paid and seen."""
     Rule.objects.all().delete()
     Dial.objects.all().delete()
+    dials.apply()
     Difference.objects.all().delete()
     if body_of(request).get("everything"):
         with writes.alone():

@@ -51,6 +51,7 @@ def test_every_day_of_the_known_years_agrees_with_the_library() -> None:
 @pytest.mark.parametrize(
     ("on", "works"),
     [
+        (date(2026, 1, 4), True),  # a Sunday worked for New Year's Day
         (date(2026, 2, 14), True),  # a Saturday worked for the Spring Festival
         (date(2026, 2, 16), False),  # a Monday off
         (date(2026, 10, 10), True),
@@ -59,6 +60,7 @@ def test_every_day_of_the_known_years_agrees_with_the_library() -> None:
     ],
 )
 def test_make_up_days_count_and_breaks_do_not(on: date, works: bool) -> None:
+    """Fault C5."""
     seed()
     assert working_days.is_working_day(on) is works
 
@@ -85,6 +87,7 @@ def test_a_count_that_ends_in_a_year_without_a_list_is_an_estimate() -> None:
 
 
 def test_an_estimate_knows_the_statutory_days_that_need_no_list() -> None:
+    """Fault C4."""
     assert not working_days.is_working_day(date(2027, 1, 1))
     assert not working_days.is_working_day(date(2027, 4, 5))
     assert not working_days.is_working_day(date(2027, 10, 1))
@@ -110,6 +113,7 @@ def test_what_staff_enter_for_a_missing_year_holds_and_ends_the_estimate() -> No
 
 
 def test_staff_are_told_of_the_next_year_from_november_on() -> None:
+    """Fault C4."""
     seed()
     assert working_days.missing_years(date(2026, 10, 31)) == []
     assert working_days.missing_years(date(2026, 11, 21)) == [2027]

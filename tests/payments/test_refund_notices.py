@@ -88,12 +88,19 @@ def test_a_notice_of_another_amount_is_not_applied_and_the_gateway_is_asked(desk
     assert Discrepancy.objects.get().kind == "amount"
 
 
+def test_a_notice_under_a_key_that_we_do_not_know_yet_is_to_come_again(desk, keys, sent):
+    """G13: it may be a right one."""
+    headers, body = desk.notice(sent)
+    assert hear(headers | {"Wechatpay-Serial": "FFFF"}, body) == "answered 500"
+    assert Notification.objects.get().verdict == "refused"
+
+
 @pytest.mark.parametrize("spoil", ["stranger", "changed", "unsigned"])
 def test_a_forged_notice_of_a_refund_changes_nothing(desk, keys, sent, spoil):
     """G11, I12."""
     headers, body = desk.notice(sent)
     headers = {"stranger": signed(keys.stranger, body), "unsigned": {}}.get(spoil, headers)
-    assert hear(headers, body + (b" " if spoil == "changed" else b"")) == "answered 500"
+    assert hear(headers, body + (b" " if spoil == "changed" else b"")) == "answered 401"
     assert now(sent).status == "sent"
     assert Notification.objects.get().verdict == "refused"
 

@@ -77,13 +77,13 @@ def test_notice_twice_at_once_pays_once(order, outside) -> None:
 
 
 @pytest.mark.parametrize("fault", ["forged", "unsigned", "unknown_serial"])
-def test_forged_notice_is_told_to_come_again_and_changes_nothing(order, outside, fault) -> None:
+def test_forged_notice_is_refused_and_changes_nothing(order, outside, fault) -> None:
     """G11."""
     outside.rule(gateway="unionpay", point="notice", fault="never")
     outside.pay(order.order_no)
     asked = {"order_no": order.order_no, "faults": [fault]}
     [answer] = outside.control("POST", "notices", json=asked)["answers"]
-    assert answer["status"] == 500
+    assert answer["status"] == 401
     assert status_of(order) == "awaiting"
     assert not Receipt.objects.exists()
 

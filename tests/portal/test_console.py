@@ -214,7 +214,7 @@ def test_a_feed_file_is_received_from_staff(zhao: User) -> None:
 
 
 def test_staff_are_told_which_years_are_missing(zhao: User) -> None:
-    """C4: the official list of days off."""
+    """Fault C4: the official list of days off."""
     assert "放假安排还没有录入" in log_in(zhao).get("/console/").content.decode()
     for year in (clock.today().year, clock.today().year + 1):
         CalendarYear.objects.create(year=year, source="test")

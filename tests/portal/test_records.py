@@ -3,9 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from core import clock
+from core.transitions import advance
+from payments.gateways.base import RefundResult, RefundState
+from payments.models import Discrepancy, Refund
+from payments.orders import expire_order
 from payments.records import own_people, visible_records
+from payments.refund_settling import RefundEvidence, settle_refund
+from payments.refunds import refund_by_rule
 from registration.models import ViewGrant
 from tests import world
 from tests.portal.visiting import Visitor
@@ -107,6 +114,30 @@ def test_an_attempt_without_result_is_listed_as_being_confirmed(family) -> None:
     page = record_page(visitor, order)
     assert "正在核对结果，请不要重复缴费" in page.text
     assert visitor.follow(page, "查支付结果").path == f"/orders/{order.order_no}/"
+
+
+def test_money_that_came_late_and_went_back_stays_among_the_records(family, neighbour) -> None:
+    """G7: the page of the order sends its payer here to see what became of it."""
+    stranger, member = neighbour
+    late = world.hand_over(world.open_order(family.payer, world.line_for(family.father)))
+    expire_order(order_id=late.pk, actor="system:test", evidence={"said": "closed"})
+    pay(stranger, world.line_for(member))
+    connection.check_constraints()
+    world.say_paid(late, "T-late")
+    connection.check_constraints()
+    refund = refund_by_rule(discrepancy_id=Discrepancy.objects.get().pk, rule="late_taken")
+    visitor = Visitor(family.payer)
+    assert "退费中" in visitor.open("/records/").text
+    advance(Refund, [refund.pk], "send", actor="system:test")
+    result = RefundResult(
+        RefundState.SUCCESS, refund_no=refund.refund_no, gateway_refund_no="R1", trade_no="T-late",
+        merchant_id=refund.merchant_id, amount_fen=refund.amount_fen, refunded_at=clock.now(),
+    )  # fmt: skip
+    settle_refund(refund_no=refund.refund_no, evidence=RefundEvidence(result, refund.gateway, "query"))
+    assert "已退费" in visitor.open("/records/").text
+    page = record_page(visitor, late)
+    assert "已退回" in page.text
+    assert visitor.follow(page, "看退费进度").path == f"/refunds/{refund.refund_no}/"
 
 
 def test_lists_are_narrowed_by_links(family) -> None:

@@ -19,6 +19,7 @@ class Button:
     label: str
     name: str = ""
     value: str = ""
+    action: str = ""  # its own, instead of its form's
 
 
 @dataclass
@@ -61,7 +62,8 @@ class _Reader(HTMLParser):
         elif tag == "option":
             self._options.append((given.get("value", ""), "selected" in given))
         elif tag == "button":
-            self._label, button = [], Button("", given.get("name", ""), given.get("value", ""))
+            self._label = []
+            button = Button("", given.get("name", ""), given.get("value", ""), given.get("formaction", ""))
             self._target = button
             if given.get("form"):
                 self._loose.append((given["form"], button))
@@ -168,7 +170,8 @@ class Visitor:
             data[name] = [str(each) for each in value] if isinstance(value, list) else [str(value)]
         if button.name:
             data[button.name] = [button.value]
-        url = urljoin(page.url, form.action) if form.action else page.url
+        action = button.action or form.action
+        url = urljoin(page.url, action) if action else page.url
         if form.method.lower() == "get":
             answer = self.client.get(url, data, follow=True)
         else:

@@ -39,6 +39,7 @@ def neighbours(count: int) -> list[tuple[object, MemberLine]]:
 
 
 def test_of_24_threads_exactly_one_declares_the_period_in_every_one_of_200_rounds() -> None:
+    """B3: every channel declares by this operation; the bank's own door comes with issue 5."""
     acts = [
         partial(open_checkout, payer=payer, lines=[line], actor=f"resident:{payer.pk}")
         for payer, line in neighbours(THREADS)

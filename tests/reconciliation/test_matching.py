@@ -165,7 +165,7 @@ def test_a_known_trade_under_another_order_number_is_a_case(paid: PaymentOrder, 
 
 
 def test_a_receipt_may_appear_on_the_next_day(paid: PaymentOrder) -> None:
-    """B9, C1: cut-offs differ, so the day stays open until the next one is known."""
+    """B9, fault C1: cut-offs differ, so the day stays open until the next one is known."""
     merchant, day = paid.merchant_id, today()
     first = deliver([], merchant)
     assert (first.status, found(first)) == ("matched", [("missing", "")])

@@ -7,9 +7,11 @@ from django.db import connection
 
 from core import clock
 from core.models import Transition
+from core.refusals import Refused
 from payments import gateways
 from payments.gateways.base import GatewayUnreachable, Result, TradeState
 from payments.models import Declaration, Discrepancy, PaymentOrder, PeriodClaim
+from payments.order_checks import cancel_order, refresh_order, refresh_pending_orders
 from payments.orders import Waiting, clears_by
 from reconciliation.models import Finding
 from reconciliation.releases import clear_stuck_orders
@@ -59,6 +61,16 @@ def test_two_complete_days_without_a_line_free_the_attempt_with_evidence(at_bank
     assert told.evidence["line"] is None
 
 
+def test_at_a_counter_nobody_can_be_asked_and_the_payer_is_told_by_when_it_will_be_known(at_bank: PaymentOrder) -> None:
+    """B1, PA-3: asking and giving up are answered like a gateway's silence, not with an error."""
+    assert refresh_order(order_no=at_bank.order_no).status == "awaiting"
+    with pytest.raises(Refused) as refused:
+        cancel_order(order_no=at_bank.order_no, actor="resident:1")
+    assert (refused.value.code, refused.value.facts["at"]) == ("unreachable", clears_by(at_bank))
+    assert refresh_pending_orders() == 0  # the next question is not due at once
+    assert status(at_bank) == "awaiting"
+
+
 def test_the_first_day_alone_frees_nothing(at_bank: PaymentOrder) -> None:
     """B9: what is paid late in the evening may stand on the next day's statement."""
     deliver([], MERCHANT, today(), BANK)
@@ -88,7 +100,7 @@ def test_the_case_is_over_once_the_attempt_is_cleared(at_bank: PaymentOrder) -> 
 
 
 def test_a_line_on_the_second_day_pays_instead_of_freeing(at_bank: PaymentOrder) -> None:
-    """B2, C1: the cash was taken, the confirmation lost."""
+    """B2, fault C1: the cash was taken, the confirmation lost."""
     day = today()
     deliver([], MERCHANT, day, BANK)
     with days_later(2):

@@ -93,7 +93,7 @@ def test_within_its_hours_of_grace_a_late_statement_is_no_case(family: Family) -
 
 
 def test_a_bank_that_sends_on_working_days_is_waited_for_over_a_holiday(family: Family) -> None:
-    """B5, C5: National Day 2026 lasts from 1 to 7 October, and 10 October is worked."""
+    """B5, fault C5: National Day 2026 lasts from 1 to 7 October, and 10 October is worked."""
     seed_years(2026)
     bank = agree("nsh-wendeng", due_on_working_days=True)
     assert bank.due_at(date(2026, 9, 30)).astimezone(clock.SHANGHAI).date() == date(2026, 10, 8)
@@ -101,7 +101,7 @@ def test_a_bank_that_sends_on_working_days_is_waited_for_over_a_holiday(family: 
 
 
 def test_in_a_year_without_a_list_weekends_count_as_free(family: Family) -> None:
-    """C4."""
+    """Fault C4."""
     bank = agree("nsh-wendeng", due_on_working_days=True)
     assert bank.due_at(date(2031, 3, 7)).astimezone(clock.SHANGHAI).date() == date(2031, 3, 10)
 
@@ -132,7 +132,7 @@ def test_a_channel_without_an_agreement_is_refused(family: Family) -> None:
 
 
 def test_a_statement_of_a_day_to_come_is_refused(family: Family) -> None:
-    """C3: whose clock is wrong is found out before anything is believed."""
+    """Fault C3: whose clock is wrong is found out before anything is believed."""
     with pytest.raises(Refused) as refusal:
         receive([], MERCHANT, today() + timedelta(days=1))
     assert refusal.value.code == "day_not_over"

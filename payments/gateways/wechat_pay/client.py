@@ -18,6 +18,7 @@ from payments.gateways.base import (
     GatewayUnreachable,
     HandOver,
     HandOverKind,
+    KeyUnknown,
     Method,
     Notice,
     NoticeKind,
@@ -171,8 +172,11 @@ class WechatPay:
     def parse_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         try:
             signed = wire.signed_headers({name.lower(): value for name, value in headers.items()})
-            if not self._is_signed(signed, body):
-                raise SignatureInvalid("no platform key that we know made this signature")
+            key = self._keys.find(signed.serial)
+            if key is None:
+                raise KeyUnknown("no platform key of this serial is known")
+            if not wire.is_signed(key, signed, body):
+                raise SignatureInvalid("not signed by the platform key of its serial")
             envelope = wire.read_notice(body, self.config.apiv3_key)
         except wire.Unreadable as error:
             raise SignatureInvalid(str(error)) from error

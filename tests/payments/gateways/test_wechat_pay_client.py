@@ -388,6 +388,7 @@ def fetches(vendor):
 
 
 def test_both_serials_verify_during_a_change_of_certificates(vendor, keys, by_certificate, order):
+    """G13."""
     first = {SERIAL: (keys.platform, certificate_pem(keys.platform, SERIAL))}
     both = first | {NEXT_SERIAL: (keys.next_platform, certificate_pem(keys.next_platform, NEXT_SERIAL))}
     body = notice_body(transaction(order.order_no))
@@ -426,6 +427,7 @@ def test_expired_certificate_is_not_believed(vendor, keys, by_certificate, order
 
 @pytest.mark.parametrize("serial", ["FFFF", "PUB_KEY_ID_9", "no serial at all", "0"])
 def test_unknown_serials_make_one_call_a_minute(vendor, keys, gateway, order, serial):
+    """G13: looked up once; whoever is not known yet is told to come again."""
     vendor.answer = lambda asked: (500, {}, b"")
     body = notice_body(transaction(order.order_no))
     for _ in range(5):

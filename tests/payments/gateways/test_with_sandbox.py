@@ -158,6 +158,7 @@ def test_wechat_closing_of_a_paid_order_finds_the_payment(sandbox, wechat, order
 
 
 def test_wechat_certificates_change_while_we_run(sandbox, wechat, order, vendor):
+    """G13."""
     wechat.create(order, Method.QR)
     for minute, stage in enumerate(("announce", "overlap", "switch", "retire"), start=1):
         sandbox.control("POST", "keys", json={"stage": stage})
@@ -197,6 +198,7 @@ def test_old_wechat_notice_is_not_fresh(sandbox, wechat, order, vendor):
 
 
 def test_wechat_probe_is_invalid(sandbox, wechat, order, vendor):
+    """G12."""
     wechat.create(order, Method.QR)
     sandbox.control("POST", "probe", json={"order_no": order.order_no})
     with pytest.raises(SignatureInvalid):
