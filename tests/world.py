@@ -247,7 +247,8 @@ def make_registration(
         "registered_on": date(2019, 3, 1),
         "version": 1,
     } | values
-    agency = Agency.objects.filter(code=f"{kind}-{place}").first() or make_agency(kind, place)
+    known = Agency.objects.select_related("region").filter(code=f"{kind}-{place}").first()
+    agency = known or make_agency(kind, place)
     return Registration.objects.create(
         agency=agency, agency_person_no=f"{person.pk}-{place}", insurance_type_id=insurance_type,
         person=person, region=agency.region, name=who.name, name_folded=identity.fold_name(who.name),
