@@ -12,7 +12,7 @@ class Channels(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(PayeeAccount)
 class PayeeAccounts(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("code", "name")
+    list_display = ("code", "name", "name_en")
 
 
 @admin.register(PayeeRoute)

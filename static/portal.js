@@ -23,6 +23,17 @@
     const errors = document.getElementById("errors");
     if (errors) errors.focus();
   });
+  // Count down to the next code, a quarter of a minute at a time: each change is read out.
+  const wait = document.querySelector("[data-wait]");
+  if (wait) {
+    const end = Date.now() + wait.dataset.wait * 1000;
+    const tell = () => {
+      const left = Math.ceil((end - Date.now()) / 15000) * 15;
+      wait.textContent = left > 0 ? wait.dataset.left.replace("#", left) : wait.dataset.over;
+      if (left > 0) setTimeout(tell, end - Date.now() - (left - 15) * 1000);
+    };
+    tell();
+  }
   // Read the page out.
   const speak = document.getElementById("speak"), voice = window.speechSynthesis;
   if (speak && voice) {

@@ -3,10 +3,16 @@
 from payments.demo.cast import FLEXIBLE_MEDICAL, FLEXIBLE_PENSION, MEDICAL, PENSION, SUPPLEMENTARY
 from payments.models import Channel, PayeeAccount, PayeeRoute
 
-CITIES = {"371000": "威海市", "371003": "文登区", "370100": "济南市", "210700": "锦州市", "140200": "大同市"}
+CITIES = {
+    "371000": ("威海市", "Weihai"),
+    "371003": ("文登区", "Wendeng"),
+    "370100": ("济南市", "Jinan"),
+    "210700": ("锦州市", "Jinzhou"),
+    "140200": ("大同市", "Datong"),
+}
 KINDS = {
-    "pension": ("养老保险费", (PENSION, SUPPLEMENTARY, FLEXIBLE_PENSION)),
-    "medical": ("医疗保险费", (MEDICAL, FLEXIBLE_MEDICAL)),
+    "pension": ("养老保险费", "pension contributions", (PENSION, SUPPLEMENTARY, FLEXIBLE_PENSION)),
+    "medical": ("医疗保险费", "medical contributions", (MEDICAL, FLEXIBLE_MEDICAL)),
 }
 CHANNELS = (
     ("portal", "本网站", Channel.Kind.PORTAL),
@@ -27,15 +33,16 @@ def load_payees() -> int:
     )
     accounts: list[PayeeAccount] = []
     routes: list[PayeeRoute] = []
-    for region, city in CITIES.items():
-        for kind, (money, types) in KINDS.items():
+    for region, (city, city_en) in CITIES.items():
+        for kind, (money, money_en, types) in KINDS.items():
             code = f"tax-{region}-{kind}"
             merchants = {
                 "wechat_pay": str(WECHAT_FIRST + len(accounts)),
                 "alipay": ALIPAY_SELLER,
                 "unionpay": str(UNIONPAY_FIRST + len(accounts)),
             }
-            accounts.append(PayeeAccount(code=code, name=f"{city}税务局（{money}）", merchants=merchants))
+            name, name_en = f"{city}税务局（{money}）", f"{city_en} tax bureau ({money_en})"
+            accounts.append(PayeeAccount(code=code, name=name, name_en=name_en, merchants=merchants))
             routes += [PayeeRoute(region_id=region, insurance_type_id=each, payee_id=code) for each in types]
     PayeeAccount.objects.bulk_create(accounts, ignore_conflicts=True)
     PayeeRoute.objects.bulk_create(routes, ignore_conflicts=True)

@@ -47,6 +47,7 @@ class PayeeAccount(models.Model):
 
     code = models.CharField(_("代码"), max_length=30, primary_key=True)
     name = models.CharField(_("名称"), max_length=80)
+    name_en = models.CharField(_("英文名称"), max_length=80, blank=True)
     merchants = models.JSONField(_("商户号"), default=dict)  # {"wechat_pay": "19…", "alipay": "2088…", …}
 
     class Meta:

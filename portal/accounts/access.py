@@ -20,8 +20,8 @@ from core.sealed import blind_index, seal, unseal
 from portal.models import KeptForm
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
-WHO_COOKIE = "who"  # whose form may be given back after a log-out; signed, no proof of anything else
-WHO_AGE_S = 24 * 3600
+WHO_COOKIE = "who"  # who was logged in here last: whose form may be given back, whose phone has more codes; no proof
+WHO_AGE_S = 180 * 24 * 3600
 _KEPT_FIELD = "portal_keptform.fields_sealed"
 _NEXT_AGE_S = 3600
 _LONGEST_FORM = 20_000
@@ -107,6 +107,12 @@ def _last_owner(request: HttpRequest) -> int | None:
     except signing.BadSignature:
         return None
     return int(said) if User.objects.filter(pk=said).exists() else None
+
+
+def is_owners_browser(request: HttpRequest, phone: str) -> bool:
+    """Whether the owner of this phone was the last to be logged in here, and has not cleared it."""
+    owner = _last_owner(request)
+    return owner is not None and User.objects.filter(pk=owner, phone_index=blind_index("phone", phone)).exists()
 
 
 def forget_forms(user: User) -> None:

@@ -3,6 +3,10 @@
 A code is good for one purpose only. A code for log-in belongs to a phone; a code that lets somebody look at
 records belongs to the viewer and the person looked at, and goes to that person's phone. Messages and calls count
 together. The first code of a day is free; every later one asks for the answer to a question (`questions`).
+
+Strangers can send five codes a day to a phone, three to log in and two to look, and take nothing from its owner by
+it (X7, X8): looks have a budget of their own, which log-in neither counts nor shows (X5), and the browser on which
+the owner was logged in last has two more codes than any other.
 """
 
 import hashlib
@@ -32,18 +36,29 @@ LIFE = timedelta(minutes=5)
 RESEND_AFTER = timedelta(seconds=60)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 TRIES = 5
-A_DAY_A_PHONE = 5
+A_DAY_A_PHONE = 5  # to log in, from all browsers together
+A_DAY_BY_STRANGERS = 3  # of these, from browsers other than the owner's
+LOOKS_A_DAY = 2  # to one phone, whoever wants to look
 AN_HOUR_AN_ADDRESS = 60  # a village behind one address must still get in (X8)
 AN_HOUR_IN_ALL = 20_000
 
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks for a code: from where, whether one was sent for his session before, whether he has answered."""
+    """Who asks for a code: from where, whether one was sent for his session before, whether he has answered.
+
+    `is_owner`: the phone's owner was the last to be logged in on this browser.
+    """
 
     address: str
     has_had_one: bool = False
     has_answered: bool = False
+    is_owner: bool = False
+
+    @property
+    def a_day(self) -> int:
+        """How many codes for log-in there are for him."""
+        return A_DAY_A_PHONE if self.is_owner else A_DAY_BY_STRANGERS
 
 
 def login_key(phone: str) -> bytes:
@@ -63,7 +78,7 @@ def send_login_code(*, phone: str, asker: Asker, is_known: bool, aloud: bool = F
     the carrier does not do it `sms_refused`, `sms_unreachable`, `call_refused`, `call_unreachable`.
     """
     key = login_key(phone)
-    _admit(key, asker)
+    _admit(key, asker, _login_budget(key, asker))
     text = _login_text(_new_code(key), is_known=is_known, aloud=aloud)
     kind = "call" if aloud else "sms"
     try:
@@ -91,9 +106,9 @@ def send_view_code(*, key: bytes, phone: str, viewer_name: str, asker: Asker, al
     Without a phone nothing is sent, and whoever asks learns nothing of it, from time neither: the message
     is handed over beside the request. Raises Refused: `too_soon` (seconds), `too_many` (at), `question`.
     """
-    _admit(key, asker)
+    _admit(key, asker, _look_budget(key))
     text = _view_text(_new_code(key), viewer_name, aloud=aloud)
-    if phone and limiter.take(f"code-day:{login_key(phone).hex()}", limit=A_DAY_A_PHONE, period=DAY).allowed:
+    if phone and limiter.take(f"code-looks:{login_key(phone).hex()}", limit=LOOKS_A_DAY, period=DAY).allowed:
         threading.Thread(target=_hand_over, args=(phone, text, aloud)).start()
 
 
@@ -127,23 +142,6 @@ def _carry(phone: str, text: str, *, aloud: bool) -> None:
         send_sms(phone=phone, text=text, message_no=ids.nonce())
 
 
-def _admit(key: bytes, asker: Asker) -> None:
-    """Refuse what is too much, then what has to be answered first; only what goes out is counted.
-
-    Nobody is asked a question whose answer would get him nothing. The first code is told by a count of its own:
-    what others had sent to the same phone, to look at its owner's records, must not show at log-in (X5).
-    """
-    first = f"code-first:{key.hex()}"
-    if not asker.has_answered:
-        for limit in _limits(key, asker.address):
-            _refuse(limiter.look(limit.name, limit=limit.count, period=limit.period), limit.code)
-        if asker.has_had_one or not limiter.look(first, limit=1, period=DAY).allowed:
-            raise Refused("question")
-    for limit in _limits(key, asker.address):
-        _refuse(limiter.take(limit.name, limit=limit.count, period=limit.period), limit.code)
-    limiter.take(first, limit=1, period=DAY)
-
-
 @dataclass(frozen=True)
 class _Limit:
     name: str
@@ -152,12 +150,50 @@ class _Limit:
     code: str = "too_many"
 
 
+def _login_budget(key: bytes, asker: Asker) -> list[_Limit]:
+    strangers = [] if asker.is_owner else [_Limit(f"code-strangers:{key.hex()}", A_DAY_BY_STRANGERS, DAY)]
+    return [*strangers, _Limit(f"code-day:{key.hex()}", A_DAY_A_PHONE, DAY)]
+
+
+def _look_budget(key: bytes) -> list[_Limit]:
+    return [_Limit(f"code-day:{key.hex()}", LOOKS_A_DAY, DAY)]
+
+
+def has_login_code_left(*, phone: str, asker: Asker) -> bool:
+    """Whether another code for log-in may be sent today."""
+    return _has_left(_login_budget(login_key(phone), asker))
+
+
+def has_look_code_left(*, key: bytes) -> bool:
+    """Whether this viewer may ask this person once more today; says nothing of what others have asked."""
+    return _has_left(_look_budget(key))
+
+
+def _has_left(budget: list[_Limit]) -> bool:
+    return all(limiter.look(limit.name, limit=limit.count, period=limit.period).allowed for limit in budget)
+
+
+def _admit(key: bytes, asker: Asker, budget: list[_Limit]) -> None:
+    """Refuse what is too much, then what has to be answered first; only what goes out is counted.
+
+    Nobody is asked a question whose answer would get him nothing. The first code is told by a count of its own:
+    what others had sent to the same phone, to look at its owner's records, must not show at log-in (X5).
+    """
+    first, limits = f"code-first:{key.hex()}", [*_limits(key, asker.address), *budget]
+    for limit in limits:
+        _refuse(limiter.look(limit.name, limit=limit.count, period=limit.period), limit.code)
+    if not asker.has_answered and (asker.has_had_one or not limiter.look(first, limit=1, period=DAY).allowed):
+        raise Refused("question")
+    for limit in limits:
+        _refuse(limiter.take(limit.name, limit=limit.count, period=limit.period), limit.code)
+    limiter.take(first, limit=1, period=DAY)
+
+
 def _limits(key: bytes, address: str) -> Iterator[_Limit]:
-    """In this order: what is refused for the address costs the phone nothing."""
+    """For every code, in this order: what is refused for the address costs the phone nothing."""
     yield _Limit(f"code-address:{hashlib.sha256(address.encode()).hexdigest()}", AN_HOUR_AN_ADDRESS, HOUR)
     yield _Limit("code-all", AN_HOUR_IN_ALL, HOUR)
     yield _Limit(f"code-pause:{key.hex()}", 1, RESEND_AFTER, "too_soon")
-    yield _Limit(f"code-day:{key.hex()}", A_DAY_A_PHONE, DAY)
 
 
 def _refuse(verdict: limiter.Verdict, code: str) -> None:

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +13,7 @@ from core import clock, ids, limiter
 from core.refusals import Refused
 from portal.accounts import captcha
 from portal.accounts.access import client_address
-from portal.accounts.codes import DAY, HOUR, Asker
+from portal.accounts.codes import DAY, HOUR, RESEND_AFTER, Asker
 from portal.accounts.forms import QuestionForm
 from portal.accounts.words import refusal_words
 
@@ -32,6 +33,15 @@ def asker_of(request: HttpRequest, *, has_answered: bool = False) -> Asker:
 def note_code(session: SessionBase) -> None:
     """A code was sent for this session: the next one asks, whatever number it goes to."""
     session[_HAD_ONE] = int(clock.now().timestamp())
+
+
+def wait_of(session: SessionBase, *, has_more: bool) -> dict[str, object]:
+    """For the page of the code: from when another one may be sent (R04), as a time and as seconds; {} once it may."""
+    if not has_more:
+        return {"no_more": True}
+    resend_at = datetime.fromtimestamp(session.get(_HAD_ONE, 0), UTC) + RESEND_AFTER
+    left = (resend_at - clock.now()).total_seconds()
+    return {"resend_at": resend_at, "resend_in": ceil(left)} if left > 0 else {}
 
 
 def ask_first(

@@ -82,7 +82,9 @@ def code(request: HttpRequest, member_id: int) -> HttpResponse:
             grants.grant_view(viewer=payer_of(request), member=member)
             messages.success(request, _("%(name)s的缴费记录，现在可以看了。") % {"name": mask_name(member.name)})
             return redirect("pages:records")
-    return render(request, "accounts/view_code.html", {"form": form, "name": mask_name(member.name), "member": member})
+    wait = questions.wait_of(request.session, has_more=codes.has_look_code_left(key=_key(request, member)))
+    context = {"form": form, "name": mask_name(member.name), "member": member, **wait}
+    return render(request, "accounts/view_code.html", context)
 
 
 def _other(request: HttpRequest, member_id: int) -> FamilyMember:

@@ -1,5 +1,7 @@
 """Log-in, page by page (R02–R05, R32), and the way out."""
 
+from dataclasses import replace
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -18,6 +20,7 @@ from portal.accounts.access import (
     WHO_COOKIE,
     client_address,
     forget_forms,
+    is_owners_browser,
     is_resident,
     kept_fields,
     payer_of,
@@ -86,9 +89,14 @@ def _send(request: HttpRequest, claim: Claim, form: PhoneForm | RealNameForm) ->
 def _send_code(request: HttpRequest, claim: Claim, asker: codes.Asker, *, aloud: bool = False) -> None:
     """Send it and keep the claim, so that the page of the code knows whose it is."""
     known = bool(claim.proved_by) or log_in.is_known_phone(claim.phone)
+    asker = _known_asker(request, asker, claim)
     codes.send_login_code(phone=claim.phone, asker=asker, is_known=known, aloud=aloud)
     questions.note_code(request.session)
     log_in.keep_claim(request.session, claim)
+
+
+def _known_asker(request: HttpRequest, asker: codes.Asker, claim: Claim) -> codes.Asker:
+    return replace(asker, is_owner=is_owners_browser(request, claim.phone))
 
 
 def _to_question(request: HttpRequest, claim: Claim, *, aloud: bool = False) -> HttpResponse:
@@ -110,7 +118,15 @@ def code(request: HttpRequest) -> HttpResponse:
             return _welcome(request, claim)
         except Refused as refusal:
             form.add_error("code", refusal_words(refusal))
-    return render(request, "accounts/code.html", {"form": form, "tail": mask_phone(claim.phone)})
+    asker = _known_asker(request, questions.asker_of(request), claim)
+    has_more = codes.has_login_code_left(phone=claim.phone, asker=asker)
+    context = {
+        "form": form,
+        "tail": mask_phone(claim.phone),
+        "a_day": asker.a_day,
+        **questions.wait_of(request.session, has_more=has_more),
+    }
+    return render(request, "accounts/code.html", context)
 
 
 @require_POST

@@ -19,6 +19,7 @@ from payments.models import Discrepancy
 from payments.states import DISCREPANCY
 from payments.words import figures
 from portal.console.page import page
+from portal.console.proving import proved_first
 from portal.console.scope import discrepancies_for, forbid_lookers, staff_of, statement_or_404, statements_for
 from portal.console.statement_words import HINTS, RESOLUTIONS, channel_name, day_tag, fault, is_late, tail
 from reconciliation.channel_days import BUCKETS, DayFigures, counts, day_figures, receipts_of, undone
@@ -170,6 +171,7 @@ def again(request: HttpRequest, statement_id: int) -> HttpResponse:
 
 
 @require_POST
+@proved_first(gettext_lazy("签收对账单"))
 def sign(request: HttpRequest, statement_id: int) -> HttpResponse:
     """The first signature, the second, or neither."""
     user = forbid_lookers(request)

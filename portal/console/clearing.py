@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from core import audit, clock, limiter
@@ -20,6 +21,7 @@ from payments.words import figures, order_words
 from portal.console.clearing_words import check_words, refusal_words, verdict_words
 from portal.console.evidence import answers_of
 from portal.console.page import page
+from portal.console.proving import proved_first
 from portal.console.scope import forbid_lookers, order_or_404, staff_of
 from portal.console.statement_words import channel_name
 from reconciliation.channel_questions import ASK_EVERY, ask_channel, last_answer
@@ -104,6 +106,7 @@ def ask(request: HttpRequest, order_id: int) -> HttpResponse:
 
 
 @require_POST
+@proved_first(gettext_lazy("清除申报"))
 def request_(request: HttpRequest, order_id: int) -> HttpResponse:
     """The first person."""
     user = forbid_lookers(request)
@@ -125,6 +128,7 @@ def _written(request: HttpRequest) -> WrittenStatement | None:
 
 
 @require_POST
+@proved_first(gettext_lazy("决定清除"))
 def decide(request: HttpRequest, order_id: int) -> HttpResponse:
     """The second person agrees, or somebody drops it."""
     user = forbid_lookers(request)

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from core import audit, clock, limiter
@@ -20,6 +21,7 @@ from portal.console.discrepancies import next_after, reference
 from portal.console.evidence import ANSWERS, gather
 from portal.console.page import page
 from portal.console.playbooks import steps_for
+from portal.console.proving import proved_first
 from portal.console.scope import colleagues_of, discrepancy_or_404, forbid_lookers, staff_of, statements_for
 from portal.console.statement_words import channel_name
 from reconciliation import discrepancies as work
@@ -135,6 +137,7 @@ def resolve(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
 
 
 @require_POST
+@proved_first(gettext_lazy("决定核销"))
 def waive(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
     """申请核销, or the second person's word on it."""
     user, row = _asked(request, discrepancy_id)

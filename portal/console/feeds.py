@@ -14,7 +14,7 @@ from core import audit, clock
 from core.models import User
 from core.refusals import Refused
 from portal.console.page import page
-from portal.console.scope import agencies_for, feeds_for, staff_of
+from portal.console.scope import agencies_for, feeds_for, forbid_lookers, may_act, staff_of
 from registration.feeds import receive_feed
 from registration.models import FeedBatch, FeedFreshness
 from registration.states import FEED_BATCH
@@ -29,7 +29,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     """Freshness by agency and place, the latest batches, and the way to hand a file in."""
     user = staff_of(request)
     if request.method == "POST":
-        return _receive(request, user)
+        return _receive(request, forbid_lookers(request))
     fresh = FeedFreshness.objects.filter(agency__in=agencies_for(user)).select_related("agency", "region")
     moment = clock.now()
     ages = [(row, int((moment - row.last_received_at).total_seconds() // 3600)) for row in fresh]
@@ -37,6 +37,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "fresh": [(row, hours, hours > LATE_AFTER_HOURS) for row, hours in sorted(ages, key=lambda each: -each[1])],
         "batches": [(row, FEED_BATCH.states[row.status]) for row in _latest(user)],
         "agencies": agencies_for(user).order_by("region", "kind"),
+        "acts": may_act(user),
     }
     return page(request, "feeds", _("数据通道"), **context)
 

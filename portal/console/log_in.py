@@ -1,6 +1,7 @@
 """Staff log-in: password, then the code of the second factor, on one form."""
 
 import hashlib
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -11,6 +12,9 @@ from django_otp import match_token
 
 from core.models import User
 from portal.accounts.access import client_address
+
+TRIES = 5
+LOCKED_FOR = timedelta(minutes=15)
 
 
 class StaffLogIn(AdminAuthenticationForm):

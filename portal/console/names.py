@@ -12,14 +12,14 @@ from core.refusals import Refused
 from payments.name_changes import confirm_name_change, who_mends_names
 from payments.policies.terms import Owner
 from portal.console.page import page
-from portal.console.scope import staff_of
+from portal.console.scope import forbid_lookers
 from registration.models import Registration
 
 
 @require_http_methods(["GET", "POST"])
 def change_name(request: HttpRequest, registration_id: int) -> HttpResponse:
     """Old, new, ground; payable at once where the tax office mends it."""
-    user = staff_of(request)
+    user = forbid_lookers(request)
     rows = Registration.objects.filter(region__code__startswith=user.region_prefix).select_related("agency", "person")
     row = rows.select_related("insurance_type", "region").filter(pk=registration_id).first()
     if row is None:

@@ -56,6 +56,7 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
         "age": age_years(found.birth_on, clock.today()) if found.birth_on else None,
         "documents": [(DocumentType(row.document_type).label, _masked(row)) for row in found.documents.all()],
         "registrations": _registrations(found),
+        "acts": may_act(user),
         "dues": _dues(found),
         "declarations": _declared(user, declarations),
         "orders": [(row, ORDER.states[row.status], _way(row)) for row in _orders(orders)],

@@ -23,7 +23,8 @@ from payments.states import POLICY
 from payments.words import names
 from portal.console.page import page
 from portal.console.preview import Asked, preview
-from portal.console.scope import policies_for, staff_of
+from portal.console.proving import proved_first
+from portal.console.scope import forbid_lookers, may_act, policies_for, staff_of
 
 GRADES = {
     "S": gettext_lazy("通告原文"),
@@ -70,6 +71,7 @@ def detail(request: HttpRequest, policy_id: int) -> HttpResponse:
         "seen": preview(row, terms, asked),
         "seen_before": preview(before, parse_terms(before.terms), asked) if before else None,
         "mine": row.drafted_by_id == request.user.pk,
+        "acts": may_act(staff_of(request)),
     }
     return page(request, "policy", f"{row.region} {row.insurance_type} {row.coverage_year}", **context)
 
@@ -90,7 +92,7 @@ def _as_text(terms: Any) -> str:
 @require_http_methods(["GET", "POST"])
 def draft(request: HttpRequest, policy_id: int) -> HttpResponse:
     """A new version, written as text and checked before it is kept; nothing typed is lost."""
-    user = staff_of(request)
+    user = forbid_lookers(request)
     base = _policy(user, policy_id)
     text = request.POST.get("terms") or _as_text(parse_terms(base.terms))
     on = request.POST.get("effective_on") or clock.today().isoformat()
@@ -109,9 +111,10 @@ def draft(request: HttpRequest, policy_id: int) -> HttpResponse:
 
 
 @require_POST
+@proved_first(gettext_lazy("发布政策"))
 def publish(request: HttpRequest, policy_id: int) -> HttpResponse:
     """The second person, who has looked at the differences and at the pages."""
-    user = staff_of(request)
+    user = forbid_lookers(request)
     row = _policy(user, policy_id)
     if not (request.POST.get("seen_changes") and request.POST.get("seen_pages")):
         messages.warning(request, _("请先看差别和页面，再发布。"))
@@ -137,7 +140,7 @@ def _refused(code: str) -> str:
 @require_POST
 def discard(request: HttpRequest, policy_id: int) -> HttpResponse:
     """Throw a draft away."""
-    user = staff_of(request)
+    user = forbid_lookers(request)
     row = _policy(user, policy_id)
     try:
         discard_draft(policy_id=row.pk, staff=user)

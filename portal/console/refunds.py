@@ -8,6 +8,7 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from core import audit, clock
@@ -26,6 +27,7 @@ from payments.states import REFUND, REFUNDING
 from payments.words import names
 from payments.words.refunds import REJECTIONS, refund_reason, rejection
 from portal.console.page import page
+from portal.console.proving import proved_first
 from portal.console.refund_evidence import evidence_of, notices_of
 from portal.console.scope import declarations_for, forbid_lookers, may_act, refunds_for, staff_of
 
@@ -208,6 +210,7 @@ def review(request: HttpRequest, refund_no: str) -> HttpResponse:
 
 
 @require_POST
+@proved_first(gettext_lazy("同意退款"))
 def approve(request: HttpRequest, refund_no: str) -> HttpResponse:
     """复审: the money is sent at once."""
     user, refund = forbid_lookers(request), _refund(request, refund_no)
@@ -244,6 +247,7 @@ def reject(request: HttpRequest, refund_no: str) -> HttpResponse:
 
 
 @require_POST
+@proved_first(gettext_lazy("再退一次"))
 def retry(request: HttpRequest, refund_no: str) -> HttpResponse:
     """A failed one once more, under its number."""
     user, refund = forbid_lookers(request), _refund(request, refund_no)

@@ -1,19 +1,25 @@
 """The staff console: one AdminSite for reference data, browsing and work (HOUSE 5)."""
 
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from django.contrib.admin import AdminSite
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, URLResolver
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from core import clock, limiter
-from portal.console.log_in import StaffLogIn, log_in_key
+from portal.console.log_in import LOCKED_FOR, TRIES, StaffLogIn, log_in_key
+from portal.console.proving import note_proof, proved_first
+from portal.console.scope import staff_of
 
-TRIES = 5
-LOCKED_FOR = timedelta(minutes=15)
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+# tables that say where money goes, what is counted as received, and who may decide
+PROVED_TABLES = (
+    "payments.payeeaccount", "payments.payeeroute", "reconciliation.statementagreement", "otp_totp.totpdevice",
+)  # fmt: skip
 
 
 class Console(AdminSite):
@@ -41,7 +47,16 @@ class Console(AdminSite):
         if request.user.is_authenticated and response.status_code == 302:
             limiter.clear(log_in_key(request))
             request.session["began_at"] = request.session["seen_at"] = int(clock.now().timestamp())
+            note_proof(request.session)
         return response
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Tables that money hangs on change after the second factor only, like decisions (X10)."""
+        model = getattr(getattr(view, "__self__", None), "model", None)
+        if model is not None and model._meta.label_lower in PROVED_TABLES:
+            act = format_lazy(_("改{what}"), what=model._meta.verbose_name_plural)
+            view = cast(View, proved_first(act, staff_of)(view))
+        return super().admin_view(view, cacheable)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """The pages of work before the admin's own."""

@@ -26,6 +26,7 @@ from portal.pages.paying import go_to_cashier, method_url
 from portal.pages.standing import ShownPerson, Standing, standing_of, what_label
 from portal.pages.steps import choice_url, is_fixed, people_url, why_url
 from portal.pages.tiers import month_label
+from registration.local_names import local_name
 
 
 @dataclass
@@ -76,7 +77,7 @@ class PersonLines:
 
     @property
     def payee_names(self) -> str:
-        return figures.listed(dict.fromkeys(line.payee.name for line in self.lines if line.payee))
+        return figures.listed(dict.fromkeys(local_name(line.payee) for line in self.lines if line.payee))
 
 
 @dataclass

@@ -8,8 +8,10 @@ import time
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+from django.core import signing
 
 from core.models import User
+from portal.accounts.access import WHO_COOKIE
 from tests.portal.visiting import Page, Visitor, sum_asked
 from tests.sandbox.process import CARRIER_TOKEN, Sandbox
 from tests.world import WANG_FANG, Somebody
@@ -103,6 +105,11 @@ def asked_of_wallet(visitor: Visitor) -> dict[str, str]:
 def know_people(sandbox: Sandbox, *people: dict[str, object]) -> None:
     """Tell the carriers and wallets who there is."""
     (sandbox.home / "data" / "people.json").write_text(json.dumps(people, ensure_ascii=False))
+
+
+def come_back(visitor: Visitor, user: User) -> None:
+    """This browser is the one on which the user was logged in last."""
+    visitor.client.cookies[WHO_COOKIE] = signing.dumps(user.pk, salt="who")
 
 
 def is_in(visitor: Visitor, user: User | None = None) -> bool:

@@ -201,9 +201,11 @@ def test_the_keyboard_alone_answers_the_question(browser, carriers, live_server,
     user = make_payer(phone=phone)
     context = a_window(browser, live_server.url, 375, "light", Look(elder=True))
     page = context.new_page()
+    page.clock.install()
     page.goto(live_server.url + "/login/")
     type_at(page, "id_phone", phone)
     page.wait_for_url(re.compile("/login/code/"))
+    counts_down(page)
     forget_limits(settings.REDIS_URL, "code-pause")
     tab_to(page, "document.activeElement.textContent === '语音验证码'")
     page.keyboard.press("Enter")
@@ -224,6 +226,16 @@ def test_the_keyboard_alone_answers_the_question(browser, carriers, live_server,
     page.wait_for_selector("h1:has-text('现在没有要缴的')")
     assert User.objects.get() == user
     context.close()
+
+
+def counts_down(page: Page) -> None:
+    """R04: said politely, by quarters of a minute."""
+    told = page.locator("[role=status][data-wait]")
+    assert told.inner_text() == "还要等60秒，才能再发一次。"
+    page.clock.fast_forward(31_000)
+    assert told.inner_text() == "还要等30秒，才能再发一次。"
+    page.clock.fast_forward(30_000)
+    assert told.inner_text() == "现在可以再发一次。"
 
 
 def tab_to(page: Page, reached: str) -> None:

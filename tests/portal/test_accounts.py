@@ -11,7 +11,18 @@ from portal.accounts import codes, log_in
 from portal.models import OneTimeCode
 from registration.models import FamilyMember
 from tests.outside import forget_limits
-from tests.portal.phones import PHONE, another, code_on, first_time, give_phone, is_in, real_name, send_again, texts
+from tests.portal.phones import (
+    PHONE,
+    another,
+    code_on,
+    come_back,
+    first_time,
+    give_phone,
+    is_in,
+    real_name,
+    send_again,
+    texts,
+)
 from tests.portal.phones import log_in as get_in
 from tests.portal.visiting import Visitor
 from tests.ports import free_port
@@ -203,27 +214,50 @@ def test_a_new_code_ends_the_one_before(carriers, visitor, settings) -> None:
     assert visitor.press(page, "验证", code=newest).path == "/"
 
 
-def test_a_minute_lies_between_two_messages(carriers, visitor) -> None:
-    """X7: and the page says how many seconds are left."""
+def test_a_minute_lies_between_two_messages(carriers, visitor, time_stands_still) -> None:
+    """X7, R04: the page says from when, without a script too, and how many seconds are left."""
     make_payer()
     page = give_phone(visitor)
+    assert f"{clock.business_now() + codes.RESEND_AFTER:%H:%M:}" in page.text
+    assert "以后，可以再发一次" in page.text
+    with clock.at(clock.now() + codes.RESEND_AFTER):
+        assert "可以再发一次" not in visitor.open("/login/code/").text
     sent = len(texts(carriers, PHONE))
     page = visitor.press(page, "再发一次")
     assert "秒再发" in page.text
     assert len(texts(carriers, PHONE)) == sent
 
 
-def test_five_messages_a_day_go_to_one_phone(carriers, visitor, settings) -> None:
-    """X7: from whatever browser they are asked for."""
-    make_payer()
+def test_strangers_send_three_messages_a_day_to_one_phone_and_the_owner_has_two_more(carriers, settings) -> None:
+    """X7, X8: from whatever browsers they are asked for; on his own the owner still gets in, to the fifth message."""
+    user, at_home = make_payer(), Visitor()
+    come_back(at_home, user)
     sent = len(texts(carriers, PHONE))
-    for _ in range(codes.A_DAY_A_PHONE):
+    for _ in range(codes.A_DAY_BY_STRANGERS):
         assert give_phone(Visitor()).path == "/login/code/"
         settle(settings)
     page = give_phone(Visitor())
     assert "发得太多了" in page.text
     assert "再试，或拨打12366" in page.text
+    assert len(texts(carriers, PHONE)) - sent == codes.A_DAY_BY_STRANGERS
+    for _ in range(codes.A_DAY_A_PHONE - codes.A_DAY_BY_STRANGERS):
+        page = give_phone(at_home)
+        assert "一天最多发5次" in page.text
+        settle(settings)
+    assert "今天的次数用完了" in page.text
+    assert "发得太多了" in give_phone(at_home).text
     assert len(texts(carriers, PHONE)) - sent == codes.A_DAY_A_PHONE
+
+
+def test_another_phones_owner_is_a_stranger(carriers, settings) -> None:
+    """X7: the mark of a browser is good for the phone of whom it names, and no other."""
+    make_payer()
+    visitor = Visitor()
+    come_back(visitor, make_payer(LI_QIANG, "13900006719"))
+    for _ in range(codes.A_DAY_BY_STRANGERS):
+        assert "一天最多发3次" in give_phone(visitor).text
+        settle(settings)
+    assert "发得太多了" in give_phone(visitor).text
 
 
 def test_a_busy_address_shuts_no_other_address_out(carriers, monkeypatch) -> None:
@@ -255,7 +289,7 @@ def test_behind_the_proxy_the_last_hop_counts(carriers, monkeypatch, settings) -
 # --- X5: nobody learns who has an account --------------------------------------------------------------------------
 
 
-def test_an_unknown_phone_is_answered_like_a_known_one(carriers) -> None:
+def test_an_unknown_phone_is_answered_like_a_known_one(carriers, time_stands_still) -> None:
     """X5: the same pages, word for word, whatever is tried; the phone itself is told what to do."""
     make_payer(phone=PHONE)
     said: dict[str, list[str]] = {PHONE: [], NEW_PHONE: []}

@@ -8,7 +8,7 @@ from core.models import User
 from portal.accounts import codes
 from registration.models import ViewGrant
 from tests.outside import eventually, forget_limits
-from tests.portal.phones import calls, code_heard, code_on, give_phone, is_in, send_again, texts
+from tests.portal.phones import calls, code_heard, code_on, come_back, give_phone, is_in, send_again, texts
 from tests.portal.visiting import Page, Visitor
 from tests.sandbox.process import Sandbox
 from tests.world import LIU_JIANJUN, Family, make_family, make_ground, make_payer
@@ -68,8 +68,9 @@ def test_a_call_ends_the_code_of_the_message_before(carriers, visitor, phone, ca
         assert "验证码不对" in visitor.press(called, "验证", code=in_writing).text
 
 
-def test_calls_and_messages_count_together(carriers, visitor, phone, called, a_minute_later) -> None:
-    """X7: a minute between any two, five of both in a day."""
+def test_calls_and_messages_count_together(carriers, visitor, user, phone, called, a_minute_later) -> None:
+    """X7: a minute between any two, five of both in a day on the owner's own browser."""
+    come_back(visitor, user)
     page = visitor.press(called, "再发一次")
     assert "秒再发" in page.text
     assert "秒再发" in visitor.press(page, "语音验证码").text
@@ -107,6 +108,7 @@ def test_a_phone_without_an_account_is_called_too(carriers, visitor, phone, a_mi
 
 
 def test_calls_that_cannot_be_made_are_said(carriers, visitor, user, phone, a_minute_later) -> None:
+    come_back(visitor, user)
     page = give_phone(visitor, phone)
     for fault, said in (("server_error", "打不出去"), ("too_many", "打不出去"), ("refuse", "接不到电话")):
         carriers.rule(point="voice", fault=fault, phone=phone, times=1)
@@ -146,7 +148,7 @@ def test_a_call_to_the_person_himself_opens_his_records(carriers, phone, a_minut
     assert ViewGrant.objects.get().viewer == family.payer
 
 
-def test_who_has_no_account_is_called_in_the_same_words(carriers, phone, a_minute_later) -> None:
+def test_who_has_no_account_is_called_in_the_same_words(carriers, time_stands_still, phone, a_minute_later) -> None:
     """X5"""
     family = make_family()
     make_payer(LIU_JIANJUN, phone)
