@@ -160,7 +160,7 @@ def _read(statement: Statement, actor: str) -> None:
         return  # another run was faster
     with file_of(statement).open("rb") as file:
         parsed = _parsed(statement, file)
-        copy_entries(statement.pk, parsed)
+        copy_entries(statement.pk, parsed.rows())
     totals = parsed.totals or _NOTHING
     before = _versions(statement).filter(status__in=READ, superseded_by=None).exclude(pk=statement.pk).last()
     evidence = {"sha256": statement.sha256, "lines": totals.lines, "version": statement.version}
