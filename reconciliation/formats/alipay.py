@@ -117,8 +117,8 @@ class _Bill:
         self.layout = _BUSINESS
         self._times = Remembered(ChannelDay(expected).read_time)
         self._amounts = Remembered(read_fen)
-        self._amounts_or_none = Remembered(lambda text: read_fen(text) if text else 0)
-        self._fees = Remembered(lambda text: read_fee(text) if text else 0)
+        self._amounts_or_none: Remembered[str, Fen] = Remembered(lambda text: read_fen(text) if text else 0)
+        self._fees: Remembered[str, Millifen] = Remembered(lambda text: read_fee(text) if text else 0)
         self._came, self._went = _Sums(), _Sums()
         self._totals_seen: set[str] = set()
         self._places: list[int] = []
