@@ -1,25 +1,39 @@
 """Which statements are awaited, by when, and what happens when one does not come (B5, I15)."""
 
-from datetime import date, time, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q, QuerySet
 
 from core import clock
 from core.heartbeats import beat
 from core.transitions import advance, record_creation
 from payments import gateways
 from payments.discrepancies import open_discrepancy
-from payments.models import Discrepancy, PayeeAccount
+from payments.models import Discrepancy, PayeeAccount, Receipt
+from payments.receipts import CUT_OFF
+from reconciliation.discrepancies import OPEN
 from reconciliation.models import Statement, StatementAgreement
 
 # What gateways publish: the bill that we take, and the hour of the next day at which it is there
 USUAL = {"wechat_pay": ("ALL", time(10, 0)), "alipay": ("trade", time(9, 30)), "unionpay": ("ZM", time(10, 0))}
 CATCH_UP = timedelta(days=92)  # gateways keep their bills for three months
+GIVEN_UP_LATELY = timedelta(days=7)  # how far back it is looked whether a number is still of use
+ONE_DAY = timedelta(days=1)
 
 
 def channel_today() -> date:
     """Today by the real calendar, which is the channels' own."""
     return clock.now().astimezone(clock.SHANGHAI).date()
+
+
+def day_ends_at(agreement: StatementAgreement, day: date) -> datetime:
+    """When the channel's own day is over: at midnight, or at the hour at which it cuts (HOUSE 2.13)."""
+    cut_off = agreement.cut_off or CUT_OFF.get(agreement.pk, time(0))
+    ends_on = day if cut_off > time(0) else day + ONE_DAY
+    return datetime.combine(ends_on, cut_off, clock.SHANGHAI)
 
 
 def merchants_at(channel: str) -> list[str]:
@@ -36,7 +50,7 @@ def expect_statements(*, actor: str = "system:expect_statements") -> int:
     _agree_with_gateways()
     made = sum(_expect(agreement, actor) for agreement in StatementAgreement.objects.order_by("pk"))
     for statement in _overdue():
-        _open_case(statement, actor)
+        open_case(statement, {"reason": "overdue", "due_at": statement.due_at.isoformat()}, actor=actor)
     beat("reconciliation.tasks.expect_statements")
     return made
 
@@ -57,20 +71,50 @@ def _agree_with_gateways() -> None:
 
 @transaction.atomic
 def _expect(agreement: StatementAgreement, actor: str) -> int:
-    last = min(channel_today() - timedelta(days=1), agreement.until or date.max)
+    last = min(channel_today() - ONE_DAY, agreement.until or date.max)
     first = max(agreement.since, last - CATCH_UP)
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
     known = set(
         Statement.objects.filter(agreement=agreement, channel_day__gte=first).values_list("merchant_id", "channel_day")
     )
-    rows = [
-        new_statement(agreement, merchant, day)
-        for merchant in merchants_at(agreement.pk)
-        for day in days
-        if (merchant, day) not in known
-    ]
+    merchants = merchants_at(agreement.pk)
+    wanted = {(merchant, day) for merchant in merchants for day in days}
+    given_up = [(merchant, day) for merchant, day in known if merchant not in merchants]
+    wanted |= _of_numbers_given_up(agreement, given_up, last)
+    rows = [new_statement(agreement, merchant, day) for merchant, day in sorted(wanted - known)]
     made = Statement.objects.bulk_create(rows, ignore_conflicts=True)
     return _remember(agreement, made, actor)
+
+
+def _of_numbers_given_up(
+    agreement: StatementAgreement, stated: Iterable[tuple[str, date]], last: date
+) -> set[tuple[str, date]]:
+    """Days of numbers by which nobody collects any more: each is stated until a whole day has brought nothing."""
+    ended: dict[str, date] = {}
+    for merchant, day in stated:
+        ended[merchant] = max(day, ended.get(merchant, day))
+    wanted = set()
+    for merchant, day in ended.items():
+        if day < last - GIVEN_UP_LATELY:
+            continue
+        money = Receipt.objects.filter(gateway=agreement.pk, merchant_id=merchant)
+        while day < last and money.filter(channel_day__in=[day, day + ONE_DAY]).exists():
+            day += ONE_DAY
+            wanted.add((merchant, day))
+    return wanted
+
+
+def is_to_come(like: Statement, day: date) -> bool:
+    """Whether the statement of another day of the same merchant is there, is awaited, or will be.
+
+    None is awaited behind the end of an agreement, nor by a number by which nobody collects any more; it may still
+    be handed in until the hour at which it would have been due.
+    """
+    agreement = like.agreement
+    if Statement.objects.filter(agreement=agreement, merchant_id=like.merchant_id, channel_day=day).exists():
+        return True
+    is_agreed = agreement.until is None or day <= agreement.until
+    return (is_agreed and like.merchant_id in merchants_at(agreement.pk)) or clock.now() < agreement.due_at(day)
 
 
 def _remember(agreement: StatementAgreement, rows: list[Statement], actor: str) -> int:
@@ -103,23 +147,31 @@ def _overdue() -> list[Statement]:
     """Awaited past due and grace, without a case so far."""
     waiting = Statement.objects.filter(status="awaited", due_at__lte=clock.now()).select_related("agreement")
     late = [row for row in waiting if row.due_at + timedelta(hours=row.agreement.grace_hours) <= clock.now()]
-    told = set(Discrepancy.objects.filter(key__in=[case_key(row) for row in late]).values_list("key", flat=True))
-    return [row for row in late if case_key(row) not in told]
+    told = set(Discrepancy.objects.filter(key__in=[_case_key(row) for row in late]).values_list("key", flat=True))
+    return [row for row in late if _case_key(row) not in told]
 
 
-def case_key(statement: Statement) -> str:
-    """The one case about a statement that is missing or cannot be read, whatever its version."""
+def _case_key(statement: Statement) -> str:
     return f"statement:{statement.channel}:{statement.merchant_id}:{statement.channel_day}"
 
 
-def _open_case(statement: Statement, actor: str) -> None:
+def cases_of(statement: Statement) -> QuerySet[Discrepancy]:
+    """What was said about the statement of a day that is missing or cannot be read, whatever its version."""
+    key = _case_key(statement)
+    return Discrepancy.objects.filter(Q(key=key) | Q(key__startswith=f"{key}:v"))
+
+
+def open_case(statement: Statement, facts: dict[str, Any], *, actor: str) -> None:
+    """That it is missing or cannot be read: one case at a time for a day, a new one where the last is over."""
+    key = _case_key(statement)
+    if Discrepancy.objects.filter(key=key).exclude(status__in=OPEN).exists():
+        key = f"{key}:v{statement.version}"
     open_discrepancy(
-        kind=Discrepancy.Kind.STATEMENT, key=case_key(statement), amount_fen=0, actor=actor,
-        facts={"reason": "overdue", "statement": statement.pk, "due_at": statement.due_at.isoformat()},
-    )  # fmt: skip
+        kind=Discrepancy.Kind.STATEMENT, key=key, amount_fen=0, actor=actor, facts={"statement": statement.pk, **facts}
+    )
 
 
-def settle_case(statement: Statement, *, actor: str) -> None:
+def settle_cases(statement: Statement, *, actor: str) -> None:
     """The statement is there and was read: what was said about its absence is over, unless somebody works on it."""
-    ids = Discrepancy.objects.filter(key=case_key(statement), status="open").values_list("pk", flat=True)
+    ids = cases_of(statement).filter(status="open").values_list("pk", flat=True)
     advance(Discrepancy, list(ids), "settle", actor=actor, evidence={"statement": statement.pk})

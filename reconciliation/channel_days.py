@@ -10,18 +10,19 @@ from datetime import date
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
-from payments.models import Receipt
+from payments.models import Receipt, Refund
+from reconciliation.agreements import ONE_DAY, day_ends_at
+from reconciliation.discrepancies import OPEN
 from reconciliation.models import Finding, Statement
 from reconciliation.states import READ
 
 THEIRS = ("late", "duplicate", "unknown", "wrong_party", "repeated", "other_day")
 MINE = ("missing",)
 AMOUNT = ("amount",)
-OTHERS = ("refund", "reversal", "other", "corrected")
+OTHERS = ("refund", "unrefunded", "reversal", "other", "corrected")
 BUCKETS: dict[str, tuple[str, ...]] = {"mine": MINE, "theirs": THEIRS, "amount": AMOUNT, "others": OTHERS}
-UNFINISHED = ("open", "in_hand")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,16 @@ def receipts_of(statement: Statement) -> Side:
     return Side(sums["count"], int(sums["fen"] or 0))
 
 
+def refunds_of(statement: Statement) -> QuerySet[Refund]:
+    """What we have given back on the day, as far as its end is known."""
+    ends_at = day_ends_at(statement.agreement, statement.channel_day)
+    begins_at = day_ends_at(statement.agreement, statement.channel_day - ONE_DAY)
+    return Refund.objects.filter(
+        gateway=statement.channel, merchant_id=statement.merchant_id, status="refunded",
+        settled_at__gte=begins_at, settled_at__lt=ends_at,
+    )  # fmt: skip
+
+
 def stated(statement: Statement) -> Side:
     """What the statement says came."""
     return Side(statement.totals.get("payments", 0), statement.totals.get("paid_fen", 0))
@@ -158,7 +169,7 @@ def counts(statement: Statement) -> bool:
     return statement.status in READ and statement.superseded_by_id is None
 
 
-_UNDONE = Q(resolution="") | Q(discrepancy__status__in=UNFINISHED)
+_UNDONE = Q(resolution="") | Q(discrepancy__status__in=OPEN)
 
 
 def _counts(statement_ids: Iterable[int]) -> list[dict[str, Any]]:

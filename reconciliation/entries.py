@@ -2,25 +2,25 @@
 
 import io
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from datetime import datetime
 
 from django.db import connection
 
 from core import clock
-from reconciliation.formats.base import StatementLine
+from reconciliation.formats.base import Remembered, Rows
 
 COLUMNS = (
     "statement_id", "line_no", "kind", "order_no", "gateway_trade_no", "refund_no", "gateway_refund_no",
     "amount_fen", "settled_fen", "fee_millifen", "paid_at", "status",
 )  # fmt: skip
-LINES_AT_ONCE = 2_000
 ANALYZE_FROM_LINES = 20_000
 _COPY_BYTES = 1 << 18
+_TAB = "\t"
 
 
-def copy_entries(statement_id: int, lines: Iterable[StatementLine]) -> int:
+def copy_entries(statement_id: int, blocks: Iterable[Rows]) -> int:
     """Write every line; how many there were. What the parser raises comes out as it is, and undoes the whole."""
-    rows = _Rows(statement_id, lines)
+    rows = _Text(statement_id, blocks)
     with connection.cursor() as cursor:
         try:
             cursor.copy_expert(
@@ -33,11 +33,12 @@ def copy_entries(statement_id: int, lines: Iterable[StatementLine]) -> int:
     return rows.count
 
 
-class _Rows(io.RawIOBase):
+class _Text(io.RawIOBase):
     """The file that COPY reads: made from the lines as they come."""
 
-    def __init__(self, statement_id: int, lines: Iterable[StatementLine]) -> None:
-        self._pieces = self._written(statement_id, lines)
+    def __init__(self, statement_id: int, blocks: Iterable[Rows]) -> None:
+        self._statement_id = statement_id
+        self._pieces = self._written(blocks)
         self._rest = b""
         self.count = 0
         self.failure: Exception | None = None
@@ -52,30 +53,23 @@ class _Rows(io.RawIOBase):
         piece, self._rest = self._rest[:size], self._rest[size:]
         return piece
 
-    def _written(self, statement_id: int, lines: Iterable[StatementLine]) -> Iterator[bytes]:
-        words: dict[str, str] = {}
-        start = f"{statement_id}\t"
-        source = iter(lines)
-        seen, at = None, ""
+    def _written(self, blocks: Iterable[Rows]) -> Iterator[bytes]:
         offset = clock.offset()
-        while some := list(islice(source, LINES_AT_ONCE)):
-            self.count += len(some)
-            rows = []
-            for line, kind, order_no, trade_no, refund_no, back_no, amount, settled, fee, paid_at, word, _ in some:
-                if paid_at is not seen:  # many lines are of the same second, and then of the same object
-                    seen, at = paid_at, str(paid_at - offset)
-                rows.append(
-                    f"{start}{line}\t{kind}\t{order_no}\t{trade_no}\t{refund_no}\t{back_no}\t{amount}\t"
-                    f"{settled}\t{fee}\t{at}\t{words.get(word) or _word(words, word)}\n"
-                )
-            text = "".join(rows)
+        times: Remembered[datetime, str] = Remembered(lambda at: str(at - offset))
+        words: Remembered[str, str] = Remembered(_clean)
+        for rows in blocks:
+            self.count += len(rows.lines)
+            columns: tuple[Iterable[str], ...] = (
+                map(str, rows.lines), rows.kinds, rows.order_nos, rows.gateway_trade_nos, rows.refund_nos,
+                rows.gateway_refund_nos, map(str, rows.amounts_fen), map(str, rows.settled_fen),
+                map(str, rows.fees_millifen), times.each(rows.paid_at), words.each(rows.statuses),
+            )  # fmt: skip
+            end = f"\n{self._statement_id}\t"
+            text = f"{end[1:]}{end.join(map(_TAB.join, zip(*columns, strict=True)))}\n"
             # numbers are printable ASCII; words were cleaned: a backslash can only stand in one of these
             yield (text.replace("\\", "\\\\") if "\\" in text else text).encode()
 
 
-def _word(words: dict[str, str], status: str) -> str:
-    """A channel's own word without what COPY would take for its own signs; remembered while they are few."""
-    clean = "".join(character if character.isprintable() else " " for character in status) or " "
-    if len(words) < 1000:
-        words[status] = clean
-    return clean
+def _clean(status: str) -> str:
+    """A channel's own word without what COPY would take for its own signs."""
+    return "".join(character if character.isprintable() else " " for character in status) or " "

@@ -15,7 +15,7 @@ from payments.gateways.base import GatewayRefused, GatewayUnreachable
 from payments.gateways.bills import Bill
 from payments.gateways.unionpay.bills import fetch_bill as fetch_from_unionpay
 from payments.gateways.wechat_pay.bills import fetch_bill as fetch_from_wechat_pay
-from payments.models import Receipt
+from reconciliation.channel_days import receipts_of, refunds_of
 from reconciliation.models import Statement
 from reconciliation.statements import receive_statement, stated_day
 from reconciliation.working import lease
@@ -28,6 +28,8 @@ FETCHERS: Mapping[str, Callable[..., Bill]] = {
     "unionpay": fetch_from_unionpay,
 }
 STEPS = [timedelta(minutes=minutes) for minutes in (5, 10, 30, 60)]
+EMPTY_AFTER = timedelta(hours=1)
+"""How long after it is due the word that there is no bill is taken for "not yet"."""
 
 
 def fetch_statements() -> int:
@@ -56,23 +58,30 @@ def fetch_statement(*, statement_id: int, actor: str = "system:fetch_statement")
             )
         except (GatewayUnreachable, GatewayRefused) as problem:
             return _try_later(statement, str(problem))
-        if bill.is_empty and _holds_receipts(statement):
-            return _try_later(statement, "no bill, but we hold receipts")
+        if bill.is_empty and (reason := _why_not_empty(statement)):
+            return _try_later(statement, reason)
         file.seek(0)
         return _keep(statement, bill, file, actor)
 
 
 def _keep(statement: Statement, bill: Bill, file: BinaryIO, actor: str) -> Statement:
-    return receive_statement(
+    kept = receive_statement(
         channel=statement.channel, merchant=statement.merchant_id, channel_day=statement.channel_day,
         content=file, file_name=bill.file_name, sha1=bill.sha1, is_empty=bill.is_empty, actor=actor,
     )  # fmt: skip
+    return _try_later(statement, "the same file, which cannot be read") if kept.status == "unreadable" else kept
 
 
-def _holds_receipts(statement: Statement) -> bool:
-    return Receipt.objects.filter(
-        gateway=statement.channel, channel_day=statement.channel_day, merchant_id=statement.merchant_id
-    ).exists()
+def _why_not_empty(statement: Statement) -> str:
+    """Why "no bill for this day" is not believed; empty where it is.
+
+    Said as soon as it is due it may mean that the bill is still being made, and where we know of money it is wrong.
+    """
+    if clock.now() < statement.due_at + EMPTY_AFTER:
+        return "no bill so far"
+    if receipts_of(statement).count:
+        return "no bill, but we hold receipts"
+    return "no bill, but we gave back" if refunds_of(statement).exists() else ""
 
 
 def _try_later(statement: Statement, trouble: str) -> Statement:

@@ -5,14 +5,16 @@ asked for. What does not simply agree, line or receipt, is written as a Finding 
 orders take part, for that is where money is found whose notice was lost (B2); so do refunds.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection, transaction
 
 from core import clock
 from core.transitions import advance
+from reconciliation.agreements import ONE_DAY, day_ends_at
 from reconciliation.models import Statement
-from reconciliation.refund_lines import WRITE_REFUNDS
+from reconciliation.refund_lines import WITHOUT_REFUNDS, WRITE_REFUNDS, WRITE_UNREFUNDED
 
 _LOCK_MATCH = 7_403
 
@@ -166,6 +168,7 @@ _STEPS = (
     WRITE_REFUNDS,
 )
 
+_WITHOUT_LINE = ("missing", "unrefunded", "corrected")
 _COUNTS = "SELECT kind, count(*) FROM reconciliation_finding WHERE statement_id = %s GROUP BY kind"
 
 
@@ -180,7 +183,7 @@ def match_statement(*, statement_id: int, actor: str = "system:match_statement")
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, [statement.pk])
         verdicts = dict(cursor.fetchall())
-    odd = sum(count for kind, count in verdicts.items() if kind not in ("missing", "corrected"))
+    odd = sum(count for kind, count in verdicts.items() if kind not in _WITHOUT_LINE)
     values = {
         "verdicts": {**verdicts, "lines": statement.line_count, "odd": odd}, "tries": 0, "next_try_at": clock.now(),
     }  # fmt: skip
@@ -191,10 +194,12 @@ def match_statement(*, statement_id: int, actor: str = "system:match_statement")
 
 def _find(statement: Statement) -> None:
     """The steps, with the temporary tables that go with the transaction."""
+    agreement, day = statement.agreement, statement.channel_day
     facts: dict[str, Any] = {
-        "format": statement.agreement.format,
-        "statement": statement.pk, "channel": statement.channel, "merchant": statement.merchant_id,
-        "day": statement.channel_day, "at": clock.now(),
+        "format": agreement.format, "statement": statement.pk, "channel": statement.channel,
+        "merchant": statement.merchant_id, "day": day, "at": clock.now(),
+        "begins": day_ends_at(agreement, day - ONE_DAY), "ends": day_ends_at(agreement, day),
+        "agreed_from": day_ends_at(agreement, agreement.since - ONE_DAY),
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL work_mem = '192MB'")
@@ -202,12 +207,11 @@ def _find(statement: Statement) -> None:
         for table in ("day_differing", "day_repeated", "day_odd", "day_reversals", "day_judged"):
             cursor.execute(f"DROP TABLE IF EXISTS {table}")  # of another statement in the same transaction
         for step in _STEPS:
-            cursor.execute(_filled(step), facts)
+            cursor.execute(_filled(step, facts), facts)
+        if statement.totals.get("variant") not in WITHOUT_REFUNDS:
+            cursor.execute(_filled(WRITE_UNREFUNDED, facts), facts)
 
 
-def _filled(step: str) -> str:
+def _filled(step: str, facts: Iterable[str]) -> str:
     """The step with its places named as the driver reads them; `{{}}` stands for an empty JSON object."""
-    return step.format(
-        statement="%(statement)s", channel="%(channel)s", merchant="%(merchant)s", day="%(day)s", at="%(at)s",
-        format="%(format)s"
-    )
+    return step.format_map({name: f"%({name})s" for name in facts})

@@ -107,7 +107,8 @@ class Statement(Stateful):
 class StatementEntry(models.Model):
     """One line as the channel states it. Append-only; whether it agrees is derived and never written (HOUSE 2.8).
 
-    Millions of rows: no foreign key is checked, and the only index is the one that keeps a line from counting twice.
+    Millions of rows: no foreign key is checked, and the only index on all of them is the one that keeps a line from
+    counting twice.
     """
 
     pk = models.CompositePrimaryKey("statement_id", "line_no")
@@ -126,6 +127,9 @@ class StatementEntry(models.Model):
     paid_at = models.DateTimeField()
     status = models.CharField(max_length=20)
 
+    class Meta:
+        indexes = [models.Index(fields=["refund_no"], name="entry_refund", condition=~Q(refund_no=""))]
+
 
 class Finding(models.Model):
     """An exception: a line, or a receipt without one, that does not simply agree. Matched ones leave no row."""
@@ -140,6 +144,7 @@ class Finding(models.Model):
         OTHER_DAY = "other_day", _("记在另一日")
         MISSING = "missing", _("我方有、对方无")
         REFUND = "refund", _("退费不符")
+        UNREFUNDED = "unrefunded", _("我方已退、对方无")
         REVERSAL = "reversal", _("冲正")
         OTHER = "other", _("其他业务")
         CORRECTED = "corrected", _("更正件与前一版不同")

@@ -70,18 +70,20 @@ def days_of(order: PaymentOrder) -> list[date]:
 
 def clear_order(*, order: PaymentOrder, actor: str = ACTOR) -> bool:
     """Free an order by evidence; False where there is none, or another word was faster."""
-    statements = in_force(order.gateway, order.merchant_id, days := days_of(order))
-    if len(statements) < len(days) or any(row.status not in COMPLETE for row in statements.values()):
-        return False
-    if _is_spoken_of(order, statements.values()):
-        return False
-    if order.gateway in gateways.all_codes():
+    statements = _silent_statements(order)
+    if statements and order.gateway in gateways.all_codes():
         order, said = ask_about(order_no=order.order_no, actor=actor)
         if order.status not in AT_GATEWAY or said is not None:
             return False  # its own word decides, now or at the next question
-        if _is_spoken_of(order, statements.values()):
-            return False
-    return expire_order(order_id=order.pk, actor=actor, evidence=_evidence(list(statements.values())))
+        statements = _silent_statements(order)  # asking takes its time
+    return bool(statements) and expire_order(order_id=order.pk, actor=actor, evidence=_evidence(statements))
+
+
+def _silent_statements(order: PaymentOrder) -> list[Statement]:
+    """Those of all its days, where they are complete and neither they nor anything else speaks of it; else none."""
+    statements = list(in_force(order.gateway, order.merchant_id, days := days_of(order)).values())
+    is_complete = len(statements) == len(days) and all(row.status in COMPLETE for row in statements)
+    return statements if is_complete and not _is_spoken_of(order, statements) else []
 
 
 def _is_spoken_of(order: PaymentOrder, statements: Collection[Statement]) -> bool:

@@ -1,7 +1,7 @@
 """What a rule can do about a finding, it does; the rest becomes a case that holds the full amount (HOUSE 4.4)."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 
 from django.db import transaction
@@ -12,10 +12,12 @@ from core.transitions import advance
 from payments.confirming import Outcome, Payment, confirm_payment
 from payments.discrepancies import open_discrepancy
 from payments.gateways.base import CURRENCY, RefundResult, RefundState, Result, TradeState
-from payments.models import Discrepancy
-from payments.receipts import Put, allocate, record_receipt
+from payments.models import Discrepancy, Refund
+from payments.receipts import Put, allocate, channel_day, record_receipt
 from payments.refund_settling import RefundEvidence, RefundOutcome, settle_refund
+from reconciliation.agreements import ONE_DAY, is_to_come
 from reconciliation.models import Finding, Statement, StatementEntry
+from reconciliation.refund_lines import refund_rows
 from reconciliation.states import COMPLETE
 
 log = logging.getLogger(__name__)
@@ -144,7 +146,9 @@ _CASES = {
     Finding.Kind.MISSING: Discrepancy.Kind.MISSING,
     Finding.Kind.REVERSAL: Discrepancy.Kind.REVERSED,
     Finding.Kind.REFUND: Discrepancy.Kind.REFUND,
+    Finding.Kind.UNREFUNDED: Discrepancy.Kind.REFUND,
 }
+_UNREFUNDED = "unrefunded:"
 
 
 def _case(finding: Finding, statement: Statement, actor: str) -> Done | None:
@@ -176,6 +180,8 @@ def _key(finding: Finding, statement: Statement) -> str:
     """The same matter keeps its case through every version of a file."""
     if finding.kind == Finding.Kind.MISSING:
         return f"missing:{finding.receipt_id}"
+    if finding.kind == Finding.Kind.UNREFUNDED:
+        return f"{_UNREFUNDED}{finding.refund_no}"
     if finding.line_no is None or finding.kind == Finding.Kind.CORRECTED:
         return f"finding:{finding.pk}"
     entry = _entry(finding)
@@ -194,9 +200,25 @@ def _missing(finding: Finding, statement: Statement, actor: str) -> Done | None:
     """A receipt without a line may appear a day later, for cut-offs differ. After that: a case, nothing undone (B9)."""
     if _is_listed(finding.receipt_id):
         return "appeared", None
-    if statement.superseded_by_id is None and not is_complete(statement, statement.channel_day + timedelta(days=1)):
+    if statement.superseded_by_id is None and _waits_for(statement, [statement.channel_day + ONE_DAY]):
         return None
     return _case(finding, statement, actor)
+
+
+def _unrefunded(finding: Finding, statement: Statement, actor: str) -> Done | None:
+    """Ours that no statement lists: channels book a refund when it begins or when it ends, or a day later (B9)."""
+    if refund_rows(statement.channel).filter(refund_no=finding.refund_no).exists():
+        return "appeared", None
+    refund = Refund.objects.get(refund_no=finding.refund_no)
+    first = channel_day(refund.gateway, refund.sent_at or clock.now())
+    last = statement.channel_day + ONE_DAY
+    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+    return None if _waits_for(statement, days or [last]) else _case(finding, statement, actor)
+
+
+def _waits_for(like: Statement, days: Iterable[date]) -> bool:
+    """Whether the statement of one of these days is still to come, or to be matched."""
+    return any(not is_complete(like, day) and is_to_come(like, day) for day in days)
 
 
 def _is_listed(receipt_id: int | None) -> bool:
@@ -221,7 +243,16 @@ def _settle_what_appeared(statement: Statement, actor: str) -> None:
     over = set(cases.filter(receipt__in=listed).values_list("pk", flat=True))
     of_before = cases.filter(findings__statement__superseded_by=statement).exclude(receipt__in=still)
     over |= set(of_before.values_list("pk", flat=True))
+    over |= _refunds_that_appeared(statement)
     advance(Discrepancy, sorted(over), "settle", actor=actor, evidence={"statement": statement.pk})
+
+
+def _refunds_that_appeared(statement: Statement) -> set[int]:
+    """Cases about refunds that no statement listed, and this one does."""
+    cases = Discrepancy.objects.filter(kind=Discrepancy.Kind.REFUND, status="open", key__startswith=_UNREFUNDED)
+    by_number = {key.removeprefix(_UNREFUNDED): pk for key, pk in cases.values_list("key", "pk")}
+    listed = refund_rows(statement.channel).filter(statement=statement, refund_no__in=list(by_number))
+    return {by_number[number] for number in listed.values_list("refund_no", flat=True)}
 
 
 _REMEDIES: dict[str, Callable[[Finding, Statement, str], Done | None]] = {
@@ -234,6 +265,7 @@ _REMEDIES: dict[str, Callable[[Finding, Statement, str], Done | None]] = {
     Finding.Kind.REPEATED: _case,
     Finding.Kind.REVERSAL: _case,
     Finding.Kind.REFUND: _refund,
+    Finding.Kind.UNREFUNDED: _unrefunded,
     Finding.Kind.OTHER: _case,
     Finding.Kind.CORRECTED: _case,
     Finding.Kind.OTHER_DAY: lambda finding, statement, actor: ("agrees", None),

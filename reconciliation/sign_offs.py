@@ -11,6 +11,7 @@ from core.nudge import nudge
 from core.refusals import Refused
 from reconciliation.channel_days import DayFigures, day_figures
 from reconciliation.models import SignOff, Statement
+from reconciliation.statements import read_again
 from reconciliation.states import TO_WORK
 from reconciliation.working import LARGE_BYTES, reconcile_statement
 
@@ -20,12 +21,15 @@ FETCH_GAP = timedelta(seconds=30)
 def run_again(*, statement_id: int, staff: User) -> Statement:
     """Go on with a day now instead of at the next sweep: fetch it, or read, match and remedy it.
 
-    Raises Refused: `not_there` (nobody can fetch it; it has to be handed in), `not_due` (with at), `unreadable` (a
-    right file has to be handed in), `closed` (its figures are worked out whenever they are looked at).
+    A file that was refused is read once more, as the day's next version, which is what comes back. Raises Refused:
+    `not_there` (nobody can fetch it; it has to be handed in), `not_due` (with at), `superseded` (a later version
+    counts already), `closed` (its figures are worked out whenever they are looked at).
     """
     statement = Statement.objects.select_related("agreement").get(pk=statement_id)
     if statement.status == "awaited":
         return _fetch(statement)
+    if statement.status == "unreadable":
+        statement = read_again(statement_id=statement.pk, actor=staff.actor)
     if statement.status not in TO_WORK:
         raise Refused(statement.status)
     if statement.size_bytes >= LARGE_BYTES and statement.status != "matched":

@@ -1,7 +1,8 @@
 """Statements: kept as received, then read as one (HOUSE 2.3, 4.4).
 
 What is wrong with a file may turn up with its last byte, and then nothing of it counts (B6). The same file again
-changes nothing; a corrected one is a new version, and what it says differently is shown (B7).
+changes nothing, unless it was refused and somebody wants it to be read again; a corrected one is a new version, and
+what it says differently is shown (B7).
 """
 
 import hashlib
@@ -15,16 +16,15 @@ from typing import BinaryIO
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from core import clock, ids
 from core.nudge import nudge
 from core.refusals import Refused
 from core.transitions import advance, record_creation
-from payments.discrepancies import open_discrepancy
-from payments.models import Discrepancy
-from reconciliation.agreements import case_key, channel_today, new_statement, settle_case
+from reconciliation.agreements import cases_of, day_ends_at, new_statement, open_case, settle_cases
 from reconciliation.corrections import show_differences
+from reconciliation.discrepancies import OPEN
 from reconciliation.entries import copy_entries
 from reconciliation.formats import PARSERS
 from reconciliation.formats.base import Expected, ParsedStatement, StatementError, Totals
@@ -34,6 +34,7 @@ from reconciliation.states import READ
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)
+AGAIN_HOURS_MAX = 24
 _LOCK_RECEIVE, _LOCK_READ = 7_401, 7_402  # numbers of our own for advisory locks
 _NOTHING = Totals("empty", 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -48,24 +49,27 @@ def receive_statement(
     file_name: str = "",
     sha1: str = "",
     is_empty: bool = False,
+    again: bool = False,
 ) -> Statement:
     """Keep a file as received and nudge its reading. The same file again gives the same row back.
 
     `sha1`: of the uncompressed text, where the channel has stated it. `is_empty`: the content is no file but the
-    channel's signed word that nothing moved on that day. Raises Refused: channel_unknown, day_not_over.
+    channel's signed word that nothing moved on that day. `again`: somebody hands it in, so that the same file is
+    read once more if it was refused: the fault may have been ours. Raises Refused: channel_unknown, day_not_over
+    (with `at`: from when on the day can be stated).
     """
     agreement = StatementAgreement.objects.filter(pk=channel).first()
     if agreement is None:
         raise Refused("channel_unknown", channel=channel)
-    if channel_day > channel_today():
-        raise Refused("day_not_over", day=channel_day)
+    if clock.now() < (ends_at := day_ends_at(agreement, channel_day)):
+        raise Refused("day_not_over", day=channel_day, at=ends_at)
     stored = f"statements/{ids.public_no()}.bill"
     path = Path(settings.FILES_DIR) / stored
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {"file_name": Path(file_name).name[:200], "stored_path": stored, "sha1": sha1, "is_empty": is_empty}
     try:
         kept["sha256"], kept["size_bytes"] = _keep(content, path)
-        statement = _register(agreement, merchant, channel_day, kept, actor)
+        statement = _register(agreement, merchant, channel_day, kept, actor, again=again)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -87,27 +91,40 @@ def _keep(content: BinaryIO, path: Path) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
+def read_again(*, statement_id: int, actor: str) -> Statement:
+    """Take a file that was refused as the day's next version: the fault may have been ours, and be mended.
+
+    Raises Refused: `not_refused`, `superseded` (a later version counts already).
+    """
+    statement = Statement.objects.select_related("agreement").get(pk=statement_id)
+    if not _is_refused(statement):
+        raise Refused("not_refused" if statement.status != "unreadable" else "superseded")
+    kept: dict[str, object] = {
+        name: getattr(statement, name)
+        for name in ("file_name", "stored_path", "sha1", "is_empty", "sha256", "size_bytes")
+    }
+    return _register(statement.agreement, statement.merchant_id, statement.channel_day, kept, actor, again=True)
+
+
+def _is_refused(statement: Statement) -> bool:
+    return statement.status == "unreadable" and statement.superseded_by_id is None
+
+
 @transaction.atomic
 def _register(
-    agreement: StatementAgreement, merchant: str, day: date, kept: dict[str, object], actor: str
+    agreement: StatementAgreement, merchant: str, day: date, kept: dict[str, object], actor: str, *, again: bool
 ) -> Statement:
     """The row of a file: the awaited one, a new version, or the one that has had this very file."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_RECEIVE, f"{agreement.pk}:{merchant}:{day}"]
-        )
+    _lock_day(agreement.pk, merchant, day)
     versions = list(
         Statement.objects.filter(agreement=agreement, merchant_id=merchant, channel_day=day).order_by("version")
     )
-    for version in versions:
-        if version.sha256 == kept["sha256"]:
+    for version in reversed(versions):
+        if version.sha256 == kept["sha256"] and not (again and _is_refused(version)):
             return version
     last = versions[-1] if versions else None
     if last is None or last.status != "awaited":
-        number = last.version + 1 if last else 1
-        last = new_statement(agreement, merchant, day, number)
-        Statement.objects.bulk_create([last])
-        record_creation(Statement, [last.pk], status="awaited", actor=actor)
+        last = _await(new_statement(agreement, merchant, day, last.version + 1 if last else 1), actor)
     moment = clock.now()
     advance(
         Statement, [last.pk], "receive", actor=actor, evidence={"sha256": kept["sha256"]},
@@ -116,6 +133,18 @@ def _register(
     last.refresh_from_db()
     nudge("reconciliation.tasks.reconcile_statement", last.pk)
     return last
+
+
+def _lock_day(channel: str, merchant: str, day: date) -> None:
+    """One at a time makes versions of a day."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_RECEIVE, f"{channel}:{merchant}:{day}"])
+
+
+def _await(statement: Statement, actor: str) -> Statement:
+    Statement.objects.bulk_create([statement])
+    record_creation(Statement, [statement.pk], status="awaited", actor=actor)
+    return statement
 
 
 def file_of(statement: Statement) -> Path:
@@ -160,7 +189,7 @@ def _read(statement: Statement, actor: str) -> None:
         return  # another run was faster
     with file_of(statement).open("rb") as file:
         parsed = _parsed(statement, file)
-        copy_entries(statement.pk, parsed)
+        copy_entries(statement.pk, parsed.rows())
     totals = parsed.totals or _NOTHING
     before = _versions(statement).filter(status__in=READ, superseded_by=None).exclude(pk=statement.pk).last()
     evidence = {"sha256": statement.sha256, "lines": totals.lines, "version": statement.version}
@@ -169,7 +198,7 @@ def _read(statement: Statement, actor: str) -> None:
     _versions(statement).filter(version__lt=statement.version, superseded_by=None).update(superseded_by=statement)
     if before is not None:
         show_differences(before=before, after=statement)
-    settle_case(statement, actor=actor)
+    settle_cases(statement, actor=actor)
 
 
 def stated_day(statement: Statement) -> date:
@@ -192,6 +221,7 @@ def _parsed(statement: Statement, file: BinaryIO) -> ParsedStatement:
 def _spoil(statement: Statement, error: StatementError, actor: str) -> None:
     """Refused whole: the day stays open until a file comes that can be read."""
     log.warning("statement %s is unreadable: %s", statement, error)
+    _lock_day(statement.channel, statement.merchant_id, statement.channel_day)
     facts = {name: str(value) for name, value in error.facts.items()}
     moved = advance(
         Statement, [statement.pk], "spoil", actor=actor, evidence={"code": error.code.value, "line": error.line},
@@ -200,17 +230,42 @@ def _spoil(statement: Statement, error: StatementError, actor: str) -> None:
         },
     )  # fmt: skip
     if moved:
-        open_discrepancy(
-            kind=Discrepancy.Kind.STATEMENT, key=case_key(statement), amount_fen=0, actor=actor,
-            facts={
-                "reason": "unreadable", "statement": statement.pk, "code": error.code.value, "line": error.line,
-            },
-        )  # fmt: skip
+        open_case(statement, {"reason": "unreadable", "code": error.code.value, "line": error.line}, actor=actor)
+        _await_another(statement, actor)
+
+
+def _await_another(spoilt: Statement, actor: str) -> None:
+    """Where nothing of the day counts and no other file has come, one is awaited, and fetched where we fetch.
+
+    A channel that goes on sending what cannot be read is asked less and less often.
+    """
+    if _versions(spoilt).filter(Q(version__gt=spoilt.version) | Q(status__in=READ, superseded_by=None)).exists():
+        return
+    row = new_statement(spoilt.agreement, spoilt.merchant_id, spoilt.channel_day, spoilt.version + 1)
+    if row.next_try_at is not None:
+        row.next_try_at = max(row.due_at, clock.now() + min(spoilt.version - 1, AGAIN_HOURS_MAX) * clock.HOUR)
+    _await(row, actor)
+
+
+# --- as evidence -------------------------------------------------------------------------------------------------
 
 
 def in_force(channel: str, merchant: str, days: Iterable[date]) -> dict[date, Statement]:
-    """The version of each day that counts: read, and not corrected since."""
-    rows = Statement.objects.filter(
-        agreement=channel, merchant_id=merchant, channel_day__in=list(days), status__in=READ, superseded_by=None
-    )
-    return {row.channel_day: row for row in rows}
+    """The version of each day that counts: read, not corrected since, and not about to be.
+
+    Evidence that is being replaced is no evidence: a day is left out while a later version is awaited or waits to be
+    read, or was refused and its case is not over.
+    """
+    versions = Statement.objects.filter(agreement=channel, merchant_id=merchant, channel_day__in=list(days))
+    counting = {
+        row.channel_day: row for row in versions if row.status in READ and row.superseded_by_id is None
+    }  # fmt: skip
+    for row in versions:
+        if row.channel_day in counting and row.version > counting[row.channel_day].version and _is_pending(row):
+            del counting[row.channel_day]
+    return counting
+
+
+def _is_pending(correction: Statement) -> bool:
+    """Whether it may still be read. A refused one of which staff have said that it was none is done with."""
+    return correction.status != "unreadable" or cases_of(correction).filter(status__in=OPEN).exists()

@@ -90,7 +90,8 @@ def _verdict(row: Statement, said: DayFigures | None, waiting: int) -> tuple[str
             return "info", _("还没到时候"), _("应到时间以前不用做什么。")
         return "no", _("缺文件：到了应到时间，对账单没有来"), _("这一天不能签收，卡住的申报也不能凭它清除。")
     if row.status == "unreadable":
-        return "no", _("整个文件没有收"), _("请渠道重出，再交一次。坏的文件一行也不算。")
+        says = _("坏的文件一行也不算，请渠道重出，再交一次。若错在本系统，改好后点“再读一次”。")
+        return "no", _("整个文件没有收"), says
     if row.superseded_by is not None:
         return "info", _("这一版已被更正件代替"), _("只供查看，签收看最新一版。")
     if said is None:
@@ -164,10 +165,11 @@ def _neighbour(user: User, row: Statement, step: int) -> Statement | None:
 
 @require_POST
 def again(request: HttpRequest, statement_id: int) -> HttpResponse:
-    """重新对账: go on now."""
+    """重新对账, 现在去取, 再读一次: go on now."""
     user = forbid_lookers(request)
     row = statement_or_404(user, statement_id)
-    return _done(request, row, "run_statement", lambda: run_again(statement_id=row.pk, staff=user), _("已重新对账。"))
+    said = _("已再读一次。") if row.status == "unreadable" else _("已重新对账。")
+    return _done(request, row, "run_statement", lambda: run_again(statement_id=row.pk, staff=user), said)
 
 
 @require_POST
@@ -192,10 +194,11 @@ def sign(request: HttpRequest, statement_id: int) -> HttpResponse:
 
 def _done(request: HttpRequest, row: Statement, action: str, act: Callable[[], Any], said: str) -> HttpResponse:
     try:
-        act()
+        made = act()
     except Refused as refusal:
         messages.warning(request, _refused(refusal))
     else:
+        row = made if isinstance(made, Statement) else row
         audit.record(
             actor=staff_of(request).actor, action=action, subject_kind="statement", subject_id=str(row.pk),
             reason=request.POST.get("note", "")[:200],
@@ -209,7 +212,6 @@ def _refused(refusal: Refused) -> str:
     return {
         "not_there": _("文件要由渠道交来，系统不能自己取。"),
         "not_due": _("还没到应到时间：%(at)s。") % {"at": figures.moment(at) if at else ""},
-        "unreadable": _("这个文件读不了，要交一份对的。"),
         "closed": _("已经关账，金额每次打开都重新算。"),
         "not_closed": _("还没核对完，不能签收。"),
         "superseded": _("这一版已被更正件代替。"),

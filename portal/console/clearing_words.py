@@ -75,6 +75,8 @@ def _day_seen(facts: dict[str, Any]) -> str:
         return _("%(lines)s，%(money)s，相符，没有") % said
     if facts.get("status") == "unreadable":
         return _("文件读不了")
+    if facts.get("status") == "received":
+        return _("文件到了，还没读完")
     if due_at := facts.get("due_at"):
         return _("文件没有到，应到%(at)s") % {"at": figures.moment(due_at)}
     return _("文件没有到")

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from core import audit
 from core.refusals import Refused
+from payments.words import figures
 from portal.console.bars import bars
 from portal.console.page import page
 from portal.console.scope import forbid_lookers, merchants_for, staff_of, statements_for
@@ -156,6 +157,8 @@ def _cell(versions: list[Statement], ours: Side, findings: dict[int, tuple[int, 
     if not versions:
         return Cell(None, "idle", _("没有约定"), ours, None)
     newest = versions[-1]
+    if newest.status == "awaited" and len(versions) > 1:
+        newest = versions[-2]  # another file is awaited behind one that could not be read: the reason is what helps
     in_force = next((row for row in versions if counts(row)), None)
     found, undone = findings.get((in_force or newest).pk, (0, 0))
     tag, word = day_tag(newest, found, undone)
@@ -190,21 +193,16 @@ def upload(request: HttpRequest) -> HttpResponse:
     if merchant not in merchants_for(user).get(channel, []) or day is None:
         messages.warning(request, _("请选渠道、商户和渠道日。"))
         return redirect("admin:reconciliation")
-    if day >= channel_today():
-        messages.warning(request, _("这一天还没有过完。"))
-        return redirect("admin:reconciliation")
     if file is None or not file.size or file.size > MOST_BYTES:
         messages.warning(request, _("请选文件。文件不能是空的，也不能超过200MB。"))
         return redirect("admin:reconciliation")
     try:
         statement = receive_statement(
             channel=channel, merchant=merchant, channel_day=day, content=cast(BinaryIO, file), actor=user.actor,
-            file_name=str(file.name),
+            file_name=str(file.name), again=True,
         )  # fmt: skip
     except Refused as refusal:
-        messages.warning(request, {
-            "channel_unknown": _("这个渠道没有对账约定。"), "day_not_over": _("这一天还没有到。"),
-        }[refusal.code])  # fmt: skip
+        messages.warning(request, _refused(refusal))
         return redirect("admin:reconciliation")
     audit.record(
         actor=user.actor, action="receive_statement", subject_kind="statement", subject_id=str(statement.pk),
@@ -212,3 +210,9 @@ def upload(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
     messages.success(request, _("已收下第%(version)d版，正在读取。") % {"version": statement.version})
     return redirect("admin:channel_day", statement.pk)
+
+
+def _refused(refusal: Refused) -> str:
+    if refusal.code == "day_not_over":
+        return _("这一天还没有过完，%(at)s以后再交。") % {"at": figures.moment(refusal.facts["at"])}
+    return {"channel_unknown": _("这个渠道没有对账约定。")}[refusal.code]

@@ -50,6 +50,7 @@ HINTS: dict[str, Promise] = {
     Finding.Kind.OTHER_DAY: gettext_lazy("我方记在另一个渠道日，金额相符。"),
     Finding.Kind.MISSING: gettext_lazy("我方收到了，对账单没有。可能跨日，先看次日对账单。"),
     Finding.Kind.REFUND: gettext_lazy("对账单上有退费，我方没有同额的退费。"),
+    Finding.Kind.UNREFUNDED: gettext_lazy("我方已退成，对账单没有这笔退费。可能跨日，先看前后几天。"),
     Finding.Kind.REVERSAL: gettext_lazy("渠道冲回了一笔钱。"),
     Finding.Kind.OTHER: gettext_lazy("渠道用了我们不认识的业务字样。"),
     Finding.Kind.CORRECTED: gettext_lazy("更正件和前一版不同。"),

@@ -11,29 +11,29 @@ each amount either with all rows or with the payments alone, since no source tha
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from operator import itemgetter
-from typing import BinaryIO
+from enum import Enum
+from typing import BinaryIO, NamedTuple
 
-from core.money import Fen
+from core.money import Fen, Millifen
 from reconciliation.formats.archives import PackedFile, open_zip
 from reconciliation.formats.base import (
-    NUMBER_CHARACTERS_MAX,
     ChannelDay,
     Expected,
     Fault,
     LineKind,
     ParsedStatement,
     Remembered,
+    Rows,
     StatementError,
-    StatementLine,
     Wrong,
     check_numbers,
     read_fee,
     read_fen,
 )
+from reconciliation.formats.columns import cut, picked, read_rows
 from reconciliation.formats.text import Block, line_blocks
 
 ACCOUNT_SUFFIX = "0156"
@@ -78,7 +78,7 @@ _SUMMARIES = {"#支付宝业务汇总查询": _BUSINESS, "#支付宝账务汇总
 def parse(source: BinaryIO, expected: Expected) -> ParsedStatement:
     """The lines of a business or account bill. Raises StatementError while they are gone through."""
     bill = _Bill(expected)
-    return ParsedStatement(bill.lines(source), lambda: bill.layout.variant)
+    return ParsedStatement(bill.rows(source), lambda: bill.layout.variant)
 
 
 @dataclass(slots=True)
@@ -90,6 +90,25 @@ class _Sums:
     settled_fen: Fen = 0
 
 
+class _Side(Enum):
+    """Which of the two totals a row belongs to."""
+
+    CAME = 1
+    WENT = 2
+
+
+class _Judged(NamedTuple):
+    """What a row of either bill says, and what it adds to the totals of its side."""
+
+    kind: LineKind
+    amount_fen: Fen
+    settled_fen: Fen
+    fee_millifen: Millifen
+    side: _Side | None
+    stated_fen: Fen
+    stated_settled_fen: Fen
+
+
 class _Bill:
     """One bill on its way through."""
 
@@ -98,30 +117,25 @@ class _Bill:
         self.layout = _BUSINESS
         self._times = Remembered(ChannelDay(expected).read_time)
         self._amounts = Remembered(read_fen)
-        self._amounts_or_none = Remembered(lambda text: read_fen(text) if text else 0)
-        self._fees = Remembered(lambda text: read_fee(text) if text else 0)
+        self._amounts_or_none: Remembered[str, Fen] = Remembered(lambda text: read_fen(text) if text else 0)
+        self._fees: Remembered[str, Millifen] = Remembered(lambda text: read_fee(text) if text else 0)
         self._came, self._went = _Sums(), _Sums()
         self._totals_seen: set[str] = set()
+        self._places: list[int] = []
+        self._width = 0
+        self._is_behind = False
         self._last = 0
 
-    def lines(self, source: BinaryIO) -> Iterator[StatementLine]:
+    def rows(self, source: BinaryIO) -> Iterator[Rows]:
         details, summary = self._told_apart(open_zip(source, self._expected.bytes_max))
         head = _Head(self._expected)
-        pick: Callable[[list[str]], Sequence[str]] | None = None
-        width = 0
-        try:
-            for first, texts in line_blocks(details.pieces(), _ENCODING, ended=False):
-                self._last = first - 1
-                if pick is None:
-                    begin = head.read(texts)
-                    names = _names(texts[begin])
-                    self._last += begin + 1
-                    pick, width = self._picker(names), len(names)
-                    texts = texts[begin + 1 :]
-                rows = self._business_rows if self.layout is _BUSINESS else self._account_rows
-                yield from rows(texts, pick, width)
-        except Wrong as wrong:
-            raise wrong.at(self._last) from None
+        for first, texts in line_blocks(details.pieces(), _ENCODING, ended=False):
+            if not self._width:
+                begin = head.read(texts) + 1
+                self._read_names(texts[begin - 1], first + begin - 1)
+                yield from self._block(texts[begin:], first + begin)
+            else:
+                yield from self._block(texts, first)
         if self._totals_seen != set(self.layout.totals):
             raise StatementError(Fault.TRUNCATED, self._last)
         if summary is not None:
@@ -149,83 +163,80 @@ class _Bill:
             raise StatementError(Fault.CONTENT_UNEXPECTED, file=summary.name)
         return details, summary
 
-    def _picker(self, names: list[str]) -> Callable[[list[str]], Sequence[str]]:
+    def _read_names(self, text: str, line: int) -> None:
+        """Which columns there are. Raises StatementError."""
+        names = _names(text)
         missing = [name for name in self.layout.columns if name not in names]
         if missing or len(set(names)) != len(names):
-            raise Wrong(Fault.HEADER_UNKNOWN, missing="、".join(missing))
+            raise StatementError(Fault.HEADER_UNKNOWN, line, missing="、".join(missing))
         places = {name: place for place, name in enumerate(names)}
-        wanted = [places[name] for name in self.layout.columns]
-        wanted += [places.get(name, len(names)) for name in self.layout.optional]
-        return itemgetter(*wanted)
+        wanted = (*self.layout.columns, *self.layout.optional)
+        self._places = [places.get(name, len(names)) for name in wanted]
+        self._width = len(names)
 
-    def _business_rows(
-        self, texts: list[str], pick: Callable[[list[str]], Sequence[str]], width: int
-    ) -> Iterator[StatementLine]:
-        amounts, fees, times, merchant = self._amounts, self._fees, self._times, self._expected.merchant
-        new = tuple.__new__
-        payment, refund, other = LineKind.PAYMENT, LineKind.REFUND, LineKind.OTHER
-        for line, text in enumerate(texts, self._last + 1):
-            self._last = line
-            if text[:1] == "#" or self._totals_seen:
+    def _block(self, texts: list[str], first: int) -> Iterator[Rows]:
+        """The rows in a block, and what follows them. Raises StatementError."""
+        count = 0
+        if not self._is_behind:
+            count = next((place for place, text in enumerate(texts) if text[:1] == "#"), len(texts))
+            yield from read_rows(self._read_rows, texts[:count], first)
+        self._last = first + count - 1
+        try:
+            for text in texts[count:]:
+                self._last += 1
+                self._is_behind = True
                 self._read_end(text)
-                continue
-            cells = text.replace("\t", "").split(",")
-            if len(cells) != width:
-                cells = _quoted_cells(text, width)
-            cells.append("")
-            trade_no, order_no, word, at, amount, settled, refund_no, fee = pick(cells)
-            joined = trade_no + order_no + refund_no
-            if len(joined) > NUMBER_CHARACTERS_MAX or not (joined.isascii() and joined.isprintable()):
-                check_numbers(trade_no, order_no, refund_no)
-            amount_fen, settled_fen, fee_millifen = amounts[amount], amounts[settled], abs(fees[fee])
-            if word == "交易":
-                kind, sums, refund_no = payment, self._came, ""
-                if amount_fen < 0 or settled_fen < 0:
-                    raise Wrong(Fault.AMOUNT_UNREADABLE)
-            elif word == "退款":
-                kind, sums, fee_millifen = refund, self._went, -fee_millifen
-            else:
-                kind, sums = other, _Sums()
-            sums.count += 1
-            sums.amount_fen += amount_fen
-            sums.settled_fen += settled_fen
-            if kind is refund:
-                amount_fen, settled_fen = abs(amount_fen), abs(settled_fen)
-            yield new(StatementLine, (line, kind, order_no, trade_no, refund_no, "", amount_fen, settled_fen,
-                                      fee_millifen, times[at], word[:20], merchant))  # fmt: skip
+        except Wrong as wrong:
+            raise wrong.at(self._last) from None
 
-    def _account_rows(
-        self, texts: list[str], pick: Callable[[list[str]], Sequence[str]], width: int
-    ) -> Iterator[StatementLine]:
-        amounts, times, merchant = self._amounts_or_none, self._times, self._expected.merchant
-        new = tuple.__new__
-        payment, refund, other = LineKind.PAYMENT, LineKind.REFUND, LineKind.OTHER
-        for line, text in enumerate(texts, self._last + 1):
-            self._last = line
-            if text[:1] == "#" or self._totals_seen:
-                self._read_end(text)
-                continue
-            cells = text.replace("\t", "").split(",")
-            if len(cells) != width:
-                cells = _quoted_cells(text, width)
-            cells.append("")
-            trade_no, order_no, word, at, came, went, refund_no, _ = pick(cells)
-            joined = trade_no + order_no + refund_no
-            if len(joined) > NUMBER_CHARACTERS_MAX or not (joined.isascii() and joined.isprintable()):
-                check_numbers(trade_no, order_no, refund_no)
-            came_fen, went_fen = amounts[came], amounts[went]
-            if came_fen and went_fen:
+    def _read_rows(self, texts: list[str], first: int) -> Rows:
+        """Raises Wrong."""
+        columns = picked(_cells(texts, self._width), self._places, "")
+        trade_no, order_no, words, at, some, others, refund_nos, fees = columns
+        check_numbers(*trade_no, *order_no, *refund_nos)
+        judge = self._judge_business if self.layout is _BUSINESS else self._judge_account
+        judged = list(map(judge, words, some, others, fees))
+        kinds = [each.kind for each in judged]
+        rows = Rows(
+            range(first, first + len(texts)), kinds, order_no, trade_no,
+            ["" if kind is LineKind.PAYMENT else number for kind, number in zip(kinds, refund_nos, strict=True)],
+            [""] * len(texts), [each.amount_fen for each in judged], [each.settled_fen for each in judged],
+            [each.fee_millifen for each in judged], self._times.each(at), [word[:20] for word in words],
+            [self._expected.merchant] * len(texts),
+        )  # fmt: skip
+        for each in judged:
+            if each.side is not None:
+                sums = self._came if each.side is _Side.CAME else self._went
+                sums.count += 1
+                sums.amount_fen += each.stated_fen
+                sums.settled_fen += each.stated_settled_fen
+        return rows
+
+    def _judge_business(self, word: str, amount: str, settled: str, fee: str) -> "_Judged":
+        """Raises Wrong."""
+        amount_fen, settled_fen, fee_millifen = self._amounts[amount], self._amounts[settled], abs(self._fees[fee])
+        if word == "交易":
+            if amount_fen < 0 or settled_fen < 0:
                 raise Wrong(Fault.AMOUNT_UNREADABLE)
-            sums = self._went if went_fen else self._came
-            sums.count += 1
-            sums.amount_fen += came_fen + went_fen
-            kind, amount_fen = other, came_fen - abs(went_fen)
-            if came_fen > 0 and word in _PAYMENT_WORDS:
-                kind, refund_no = payment, ""
-            elif went_fen and word in _REFUND_WORDS:
-                kind, amount_fen = refund, abs(went_fen)
-            yield new(StatementLine, (line, kind, order_no, trade_no, refund_no, "", amount_fen, amount_fen, 0,
-                                      times[at], word[:20], merchant))  # fmt: skip
+            return _Judged(LineKind.PAYMENT, amount_fen, settled_fen, fee_millifen, _Side.CAME, amount_fen, settled_fen)
+        if word == "退款":
+            return _Judged(
+                LineKind.REFUND, abs(amount_fen), abs(settled_fen), -fee_millifen, _Side.WENT, amount_fen, settled_fen
+            )
+        return _Judged(LineKind.OTHER, amount_fen, settled_fen, fee_millifen, None, 0, 0)
+
+    def _judge_account(self, word: str, came: str, went: str, fee: str) -> "_Judged":
+        """Raises Wrong."""
+        came_fen, went_fen = self._amounts_or_none[came], self._amounts_or_none[went]
+        if came_fen and went_fen:
+            raise Wrong(Fault.AMOUNT_UNREADABLE)
+        kind, amount_fen = LineKind.OTHER, came_fen - abs(went_fen)
+        if came_fen > 0 and word in _PAYMENT_WORDS:
+            kind = LineKind.PAYMENT
+        elif went_fen and word in _REFUND_WORDS:
+            kind, amount_fen = LineKind.REFUND, abs(went_fen)
+        side = _Side.WENT if went_fen else _Side.CAME
+        return _Judged(kind, amount_fen, amount_fen, 0, side, came_fen + went_fen, 0)
 
     def _read_end(self, text: str) -> None:
         """A line behind the rows. Those of the totals have to agree with what was read."""
@@ -360,6 +371,14 @@ def _title(file: PackedFile) -> str:
 
 def _names(text: str) -> list[str]:
     return [name.strip().replace("(", "（").replace(")", "）") for name in text.split(",")]
+
+
+def _cells(texts: list[str], width: int) -> list[list[str]]:
+    """The columns of some rows, without the tabs behind text. Raises Wrong."""
+    plain = "\n".join(texts).replace("\t", "")
+    if '"' not in plain:
+        return cut(plain.split("\n"), ",", width)
+    return [list(column) for column in zip(*(_quoted_cells(text, width) for text in texts), strict=True)]
 
 
 def _quoted_cells(text: str, width: int) -> list[str]:

@@ -24,6 +24,7 @@ from reconciliation.formats.base import (
     StatementError,
     StatementLine,
     Wrong,
+    by_columns,
     check_numbers,
     read_fen,
 )
@@ -43,7 +44,7 @@ _KINDS = {kind.value: kind for kind in (LineKind.PAYMENT, LineKind.REFUND, LineK
 
 def parse(source: BinaryIO, expected: Expected) -> ParsedStatement:
     """The lines of a bank's statement. Raises StatementError while they are gone through."""
-    return ParsedStatement(_File(expected).lines(source), lambda: "bank")
+    return ParsedStatement(by_columns(_File(expected).lines(source)), lambda: "bank")
 
 
 class _File:

@@ -1,14 +1,15 @@
 """What every statement format gives: lines, totals, and one exception that refuses the whole file.
 
 Pure: bytes and values in, values out. A format is a module with `parse(source, expected) -> ParsedStatement`. Lines
-are given while the file is being read, so whoever loads them does so in one transaction: what is wrong may turn up
-with the last byte, and then nothing of the file counts.
+are given while the file is being read, some at once and by columns, so whoever loads them does so in one transaction:
+what is wrong may turn up with the last byte, and then nothing of the file counts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from enum import StrEnum
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from core.money import Fen, Millifen, fen, millifen
@@ -20,6 +21,8 @@ BYTES_MAX = 2 * 1024**3
 """The uncompressed size above which a file is refused: five million lines have room."""
 NUMBER_CHARACTERS_MAX = 64
 _REMEMBERED_MAX = 4096
+_LINES_AT_ONCE = 1_000
+_K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
 
@@ -34,7 +37,7 @@ class LineKind(StrEnum):
 
 
 class StatementLine(NamedTuple):
-    """One movement of money as the channel states it. A tuple, because there are millions of them.
+    """One movement of money as the channel states it.
 
     Amounts are never negative where the kind says the direction; those of `OTHER` are negative when money left.
     """
@@ -59,6 +62,33 @@ class StatementLine(NamedTuple):
     status: str
     """The channel's own word."""
     merchant: str
+
+
+class Rows(NamedTuple):
+    """Some lines one below the other, by columns. There are millions, and an object for each would cost the most.
+
+    The columns are the fields of `StatementLine`, in its order.
+    """
+
+    lines: Sequence[int]
+    kinds: Sequence[LineKind]
+    order_nos: Sequence[str]
+    gateway_trade_nos: Sequence[str]
+    refund_nos: Sequence[str]
+    gateway_refund_nos: Sequence[str]
+    amounts_fen: Sequence[Fen]
+    settled_fen: Sequence[Fen]
+    fees_millifen: Sequence[Millifen]
+    paid_at: Sequence[datetime]
+    statuses: Sequence[str]
+    merchants: Sequence[str]
+
+
+def by_columns(lines: Iterable[StatementLine]) -> Iterator[Rows]:
+    """Lines that a parser gives one by one."""
+    source = iter(lines)
+    while some := list(islice(source, _LINES_AT_ONCE)):
+        yield Rows(*zip(*some, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,51 +171,55 @@ class Wrong(Exception):
 class ParsedStatement:
     """The lines of one file, to be gone through once. `totals` is there when the whole file has proved right."""
 
-    def __init__(self, lines: Iterator[StatementLine], variant: Callable[[], str]) -> None:
-        self._lines = lines
+    def __init__(self, rows: Iterator[Rows], variant: Callable[[], str]) -> None:
+        self._rows = rows
         self._variant = variant
         self.totals: Totals | None = None
 
     def __iter__(self) -> Iterator[StatementLine]:
-        payment, refund, reversal = LineKind.PAYMENT, LineKind.REFUND, LineKind.REVERSAL
-        lines = payments = paid = refunds = refunded = reversals = reverted = fees = 0
-        for line in self._lines:
-            lines += 1
-            kind = line.kind
-            if kind is payment:
-                payments += 1
-                paid += line.amount_fen
-            elif kind is refund:
-                refunds += 1
-                refunded += line.amount_fen
-            elif kind is reversal:
-                reversals += 1
-                reverted += line.amount_fen
-            fees += line.fee_millifen
-            yield line
+        for rows in self.rows():
+            yield from map(StatementLine._make, zip(*rows, strict=True))
+
+    def rows(self) -> Iterator[Rows]:
+        """The same by columns, as they are loaded."""
+        counts, sums = [0, 0, 0], [0, 0, 0]
+        lines = fees = 0
+        for rows in self._rows:
+            lines += len(rows.lines)
+            fees += sum(rows.fees_millifen)
+            for place, kind in enumerate((LineKind.PAYMENT, LineKind.REFUND, LineKind.REVERSAL)):
+                if count := rows.kinds.count(kind):
+                    counts[place] += count
+                    own = zip(rows.kinds, rows.amounts_fen, strict=True)
+                    sums[place] += sum([amount_fen for each, amount_fen in own if each is kind])
+            yield rows
         self.totals = Totals(
-            variant=self._variant(), lines=lines, payments=payments, paid_fen=paid, refunds=refunds,
-            refunded_fen=refunded, reversals=reversals, reversed_fen=reverted,
-            others=lines - payments - refunds - reversals, fee_millifen=fees,
+            variant=self._variant(), lines=lines, payments=counts[0], paid_fen=sums[0], refunds=counts[1],
+            refunded_fen=sums[1], reversals=counts[2], reversed_fen=sums[2], others=lines - sum(counts),
+            fee_millifen=fees,
         )  # fmt: skip
 
 
 # ---- values ---------------------------------------------------------------------------------------------------------
 
 
-class Remembered(dict[str, _V]):
-    """Values by their text: amounts and seconds repeat. Holds a bounded number of them."""
+class Remembered(dict[_K, _V]):
+    """What has been read or written once: amounts, seconds and words repeat. Holds a bounded number of them."""
 
-    def __init__(self, read: Callable[[str], _V]) -> None:
+    def __init__(self, make: Callable[[_K], _V]) -> None:
         super().__init__()
-        self._read = read
+        self._make = make
 
-    def __missing__(self, text: str) -> _V:
-        value = self._read(text)
+    def __missing__(self, key: _K) -> _V:
+        value = self._make(key)
         if len(self) >= _REMEMBERED_MAX:
             self.clear()
-        self[text] = value
+        self[key] = value
         return value
+
+    def each(self, keys: Iterable[_K]) -> list[_V]:
+        """The values of a column."""
+        return list(map(self.__getitem__, keys))
 
 
 def read_fen(text: str) -> Fen:
@@ -215,12 +249,9 @@ def read_local_time(text: str) -> datetime:
 
 
 def check_numbers(*numbers: str) -> None:
-    """Order, trade and refund numbers are short and of plain characters. Raises Wrong.
-
-    Parsers look at all of them joined first, which settles it for nearly every line.
-    """
+    """Order, trade and refund numbers, of a line or of many, are short and of plain characters. Raises Wrong."""
     joined = "".join(numbers)
-    if not (joined.isascii() and joined.isprintable()) or len(max(numbers, key=len)) > NUMBER_CHARACTERS_MAX:
+    if not (joined.isascii() and joined.isprintable()) or max(map(len, numbers)) > NUMBER_CHARACTERS_MAX:
         raise Wrong(Fault.LINE_UNREADABLE)
 
 

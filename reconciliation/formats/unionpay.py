@@ -32,6 +32,7 @@ from reconciliation.formats.base import (
     StatementError,
     StatementLine,
     Wrong,
+    by_columns,
     check_numbers,
 )
 from reconciliation.formats.text import line_blocks
@@ -81,7 +82,7 @@ _ALL_ERROR_BLANK = (" ",) * (len(ERROR_WIDTHS) - 1)
 
 def parse(source: BinaryIO, expected: Expected) -> ParsedStatement:
     """The transactions of a settlement day, then its errors. Raises StatementError while they are gone through."""
-    return ParsedStatement(_lines(source, expected), lambda: "transactions")
+    return ParsedStatement(by_columns(_lines(source, expected)), lambda: "transactions")
 
 
 def _lines(source: BinaryIO, expected: Expected) -> Iterator[StatementLine]:

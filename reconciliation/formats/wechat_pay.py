@@ -10,25 +10,24 @@ bill cut off within its last number is not taken for a whole one.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
-from operator import itemgetter
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from reconciliation.formats.base import (
-    NUMBER_CHARACTERS_MAX,
     ChannelDay,
     Expected,
     Fault,
     LineKind,
     ParsedStatement,
     Remembered,
+    Rows,
     StatementError,
-    StatementLine,
     Wrong,
     check_numbers,
     read_fee,
     read_fen,
 )
+from reconciliation.formats.columns import cut, picked, read_rows
 from reconciliation.formats.text import hashed, line_blocks, unpacked
 
 CURRENCY = "CNY"
@@ -50,6 +49,15 @@ _SAME = {
 _REQUIRED = frozenset({"交易时间", "商户号", "微信订单号", "商户订单号", "交易状态", "货币种类", "应结订单金额"})
 _REFUND_COLUMNS = frozenset({"微信退款单号", "商户退款单号", "退款金额", "退款状态"})
 _COUNT = "总交易单数"
+# What the last line sums up, in the order in which rows are summed, and one unit of each in thousandths of a fen
+_SUMS = {
+    "应结订单总金额": 1000,
+    "订单总金额": 1000,
+    "退款总金额": 1000,
+    "充值券退款总金额": 1000,
+    "申请退款总金额": 1000,
+    "手续费总金额": 1,
+}
 _STATES = {
     "SUCCESS": LineKind.PAYMENT,
     "REFUND": LineKind.REFUND,
@@ -60,7 +68,7 @@ _STATES = {
 def parse(source: BinaryIO, expected: Expected) -> ParsedStatement:
     """The lines of a trade bill. Raises StatementError while they are gone through."""
     bill = _Bill(expected)
-    return ParsedStatement(bill.lines(source), lambda: bill.variant)
+    return ParsedStatement(bill.rows(source), lambda: bill.variant)
 
 
 class _Bill:
@@ -70,17 +78,17 @@ class _Bill:
         self._expected = expected
         self._times = Remembered(ChannelDay(expected).read_time)
         self._amounts = Remembered(read_fen)
-        self._fees_read = Remembered(read_fee)
+        self._fees = Remembered(read_fee)
         self.variant = ""
         self._names: tuple[str, ...] = ()
-        self._pick: Callable[[list[str]], tuple[str, ...]] = tuple
-        self._rows = self._settled = self._ordered = 0
-        self._refunded = self._coupons = self._asked_back = self._fees = 0
+        self._places: tuple[int, ...] = ()
+        self._count = 0
+        self._sums = [0] * len(_SUMS)
         self._line = 0
         self._total_names: list[str] | None = None
         self._is_ended = False
 
-    def lines(self, source: BinaryIO) -> Iterator[StatementLine]:
+    def rows(self, source: BinaryIO) -> Iterator[Rows]:
         digest = hashlib.sha1(usedforsecurity=False)
         pieces = hashed(unpacked(source.read, self._expected.bytes_max), digest)
         for first, texts in line_blocks(pieces, "utf-8", ended=not self._expected.sha1):
@@ -102,10 +110,10 @@ class _Bill:
         if refunds and refunds != _REFUND_COLUMNS:
             raise StatementError(Fault.HEADER_UNKNOWN, 1, missing="、".join(sorted(_REFUND_COLUMNS - refunds)))
         self._names = names
-        self._pick = itemgetter(*self._places())
+        self._places = self._wanted()
         self.variant = "refund" if "退款申请时间" in names else "all" if refunds else "success"
 
-    def _places(self) -> tuple[int, ...]:
+    def _wanted(self) -> tuple[int, ...]:
         """Where the values stand that a line is made of. Columns a bill lacks read as `0`, one place behind its end."""
         places = {name: place for place, name in enumerate(self._names)}
         absent = len(self._names)
@@ -130,75 +138,59 @@ class _Bill:
             places.get("手续费", absent),
         )
 
-    def _block(self, texts: list[str], first: int) -> Iterator[StatementLine]:
-        """The rows in a block, and what follows them."""
-        self._line = first - 1
+    def _block(self, texts: list[str], first: int) -> Iterator[Rows]:
+        """The rows in a block, and what follows them. Raises StatementError."""
+        count = 0
+        if self._total_names is None:
+            count = next((place for place, text in enumerate(texts) if text[:1] != MARK), len(texts))
+            yield from read_rows(self._read_rows, texts[:count], first)
+        self._line = first + count - 1
         try:
-            if self._total_names is None:
-                yield from self._rows_at_head(texts, first)
-            for text in texts[self._line + 1 - first :]:
+            for text in texts[count:]:
                 self._line += 1
                 self._read_end(text)
         except Wrong as wrong:
             raise wrong.at(self._line) from None
 
-    def _rows_at_head(self, texts: list[str], first: int) -> Iterator[StatementLine]:
-        """The rows at the head of a block. Raises StatementError."""
-        width, pick = len(self._names), self._pick
-        amounts, fees, times, merchant = self._amounts, self._fees_read, self._times, self._expected.merchant
-        refund, reversal, other, states = LineKind.REFUND, LineKind.REVERSAL, LineKind.OTHER, _STATES
-        new = tuple.__new__  # a third faster than StatementLine(…)
-        settled_sum = ordered_sum = refunded_sum = coupon_sum = asked_back_sum = fee_sum = 0
-        line = first - 1
-        try:
-            for line, text in enumerate(texts, first):
-                if text[:1] != MARK:
-                    line -= 1
-                    break
-                cells = text[1:].split(",`")
-                if len(cells) != width:
-                    raise Wrong(Fault.LINE_UNREADABLE, cells=len(cells), columns=width)
-                cells.append("0")
-                (at, mch, sub, trade_no, order_no, state, currency, settled, ordered, gateway_refund_no, refund_no,
-                 refunded, coupons, asked_back, refund_state, fee) = pick(cells)  # fmt: skip
-                if sub and sub != "0":
-                    mch = sub
-                if mch != merchant:
-                    raise Wrong(Fault.MERCHANT_DIFFERS, found=mch[:40])
-                if currency != CURRENCY:
-                    raise Wrong(Fault.CURRENCY_DIFFERS, found=currency[:10])
-                kind = states.get(state, other)
-                settled_fen, amount_fen, fee_millifen = amounts[settled], amounts[ordered], fees[fee]
-                refunded_fen, asked_back_fen = amounts[refunded], amounts[asked_back]
-                settled_sum += settled_fen
-                ordered_sum += amount_fen
-                refunded_sum += refunded_fen
-                coupon_sum += amounts[coupons]
-                asked_back_sum += asked_back_fen
-                fee_sum += fee_millifen
-                if kind is refund or (kind is reversal and asked_back_fen):
-                    amount_fen, settled_fen, state = asked_back_fen, refunded_fen, refund_state
-                if gateway_refund_no == "0":
-                    gateway_refund_no = ""
-                if refund_no == "0":
-                    refund_no = ""
-                joined = order_no + trade_no + refund_no + gateway_refund_no
-                if len(joined) > NUMBER_CHARACTERS_MAX or not (joined.isascii() and joined.isprintable()):
-                    check_numbers(order_no, trade_no, refund_no, gateway_refund_no)
-                if amount_fen < 0:
-                    raise Wrong(Fault.AMOUNT_UNREADABLE)
-                yield new(StatementLine, (line, kind, order_no, trade_no, refund_no, gateway_refund_no, amount_fen,
-                                          settled_fen, fee_millifen, times[at], state[:20], mch))  # fmt: skip
-        except Wrong as wrong:
-            raise wrong.at(line) from None
-        self._line = line
-        self._rows += line + 1 - first
-        self._settled += settled_sum
-        self._ordered += ordered_sum
-        self._refunded += refunded_sum
-        self._coupons += coupon_sum
-        self._asked_back += asked_back_sum
-        self._fees += fee_sum
+    def _read_rows(self, texts: list[str], first: int) -> Rows:
+        """Raises Wrong."""
+        (at, merchant, sub, trade_no, order_no, state, currency, settled, ordered, gateway_refund_no, refund_no,
+         refunded, coupons, asked_back, refund_state, fee) = picked(
+             cut(texts, ",", len(self._names), mark=MARK), self._places, "0")  # fmt: skip
+        self._check_parties(merchant, sub, currency)
+        amounts = self._amounts
+        kinds = [_STATES.get(word, LineKind.OTHER) for word in state]
+        settled_fen, amount_fen, fees = amounts.each(settled), amounts.each(ordered), self._fees.each(fee)
+        refunded_fen, asked_back_fen = amounts.each(refunded), amounts.each(asked_back)
+        sums = (settled_fen, amount_fen, refunded_fen, amounts.each(coupons), asked_back_fen, fees)
+        summed = [sum(column) for column in sums]
+        for place, kind in enumerate(kinds):
+            if kind is LineKind.REFUND or (kind is LineKind.REVERSAL and asked_back_fen[place]):
+                amount_fen[place], settled_fen[place] = asked_back_fen[place], refunded_fen[place]
+                state[place] = refund_state[place]
+        gateway_refund_nos = ["" if number == "0" else number for number in gateway_refund_no]
+        refund_nos = ["" if number == "0" else number for number in refund_no]
+        check_numbers(*order_no, *trade_no, *refund_nos, *gateway_refund_nos)
+        if min(amount_fen) < 0:
+            raise Wrong(Fault.AMOUNT_UNREADABLE)
+        rows = Rows(
+            range(first, first + len(texts)), kinds, order_no, trade_no, refund_nos, gateway_refund_nos, amount_fen,
+            settled_fen, fees, self._times.each(at), [word[:20] for word in state],
+            [self._expected.merchant] * len(texts),
+        )  # fmt: skip
+        self._sums = [before + now for before, now in zip(self._sums, summed, strict=True)]
+        self._count += len(texts)
+        return rows
+
+    def _check_parties(self, merchants: list[str], subs: list[str], currencies: list[str]) -> None:
+        """Every row is of our merchant, be it as somebody's sub-merchant, and in our money. Raises Wrong."""
+        found = set(merchants)
+        if not set(subs) <= {"", "0"}:
+            found = {merchant if sub in ("", "0") else sub for merchant, sub in zip(merchants, subs, strict=True)}
+        if others := found - {self._expected.merchant}:
+            raise Wrong(Fault.MERCHANT_DIFFERS, found=min(others)[:40])
+        if others := set(currencies) - {CURRENCY}:
+            raise Wrong(Fault.CURRENCY_DIFFERS, found=min(others)[:10])
 
     def _read_end(self, text: str) -> None:
         """The names of the totals, then their values, then nothing more."""
@@ -218,16 +210,9 @@ class _Bill:
         values = text[1:].split(",`")
         if text[:1] != MARK or len(values) != len(names):
             raise Wrong(Fault.TRUNCATED)
-        found = {
-            "应结订单总金额": self._settled * 1000,
-            "退款总金额": self._refunded * 1000,
-            "充值券退款总金额": self._coupons * 1000,
-            "手续费总金额": self._fees,
-            "订单总金额": self._ordered * 1000,
-            "申请退款总金额": self._asked_back * 1000,
-        }
+        found = {name: own * unit for (name, unit), own in zip(_SUMS.items(), self._sums, strict=True)}
         for name, value in zip(names, values, strict=True):
-            if name == _COUNT and value != str(self._rows):
-                raise Wrong(Fault.TOTALS_DIFFER, name=name, stated=value[:40], found=self._rows)
+            if name == _COUNT and value != str(self._count):
+                raise Wrong(Fault.TOTALS_DIFFER, name=name, stated=value[:40], found=self._count)
             if name in found and read_fee(value) != found[name]:
                 raise Wrong(Fault.TOTALS_DIFFER, name=name, stated=value[:40], found_millifen=found[name])

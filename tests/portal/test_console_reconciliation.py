@@ -17,7 +17,7 @@ from reconciliation.working import reconcile_statement
 from tests import world
 from tests.portal.desk import log_in, staff
 from tests.reconciliation.conftest import family
-from tests.reconciliation.stating import Said, days_later, deliver, line_of, noon, receive, stated, today
+from tests.reconciliation.stating import Said, agree, days_later, deliver, line_of, noon, receive, stated, today
 from tests.world import MEDICAL, PENSION, Family, hand_over, line_for, open_order, say_paid
 
 __all__ = ["family"]
@@ -107,7 +107,7 @@ def test_staff_hand_a_statement_in_and_run_the_day_again(zhao: User, paid: Payme
     said = {"merchant": f"wechat_pay:{MERCHANT}", "day": day.isoformat()}
     content = stated([line_of(paid)], MERCHANT, day)
     early = log_in(zhao).post("/console/reconciliation/upload/", said | {"file": named(content)}, follow=True)
-    assert "这一天还没有过完" in early.content.decode()
+    assert re.search("这一天还没有过完，.*0:00以后再交", early.content.decode())
     with days_later(1):
         client = log_in(zhao)
         answer = client.post("/console/reconciliation/upload/", said | {"file": named(content)})
@@ -120,6 +120,21 @@ def test_staff_hand_a_statement_in_and_run_the_day_again(zhao: User, paid: Payme
         assert set(AuditEntry.objects.values_list("action", flat=True)) >= {"receive_statement", "run_statement"}
         answer = client.post(f"/console/reconciliation/{statement.pk}/again/", follow=True)
         assert "已经关账" in answer.content.decode()
+
+
+def test_a_file_that_our_fault_refused_is_read_again(zhao: User, paid: PaymentOrder) -> None:
+    """B6: the agreement named another format."""
+    agree(format="wechat_pay")
+    refused = reconcile_statement(statement_id=receive([line_of(paid)], MERCHANT).pk)
+    agree()
+    client, address = log_in(zhao), f"/console/reconciliation/{refused.pk}/"
+    assert "再读一次" in text_of(client, address)
+    answer = client.post(f"{address}again/", follow=True)
+    read = Statement.objects.get(version=2)
+    assert answer.redirect_chain == [(f"/console/reconciliation/{read.pk}/", 302)]
+    assert (read.status, "已再读一次" in answer.content.decode()) == ("closed", True)
+    assert AuditEntry.objects.get(action="run_statement").subject_id == str(read.pk)
+    assert "已被更正件代替" in client.post(f"{address}again/", follow=True).content.decode()
 
 
 def named(content: bytes) -> io.BytesIO:

@@ -10,6 +10,7 @@ from typing import Any
 from core import clock
 from core.money import plain_yuan
 from payments.models import PaymentOrder, Receipt
+from reconciliation.agreements import day_ends_at
 from reconciliation.models import Finding, Statement, StatementAgreement
 from reconciliation.statements import receive_statement
 from reconciliation.working import reconcile_statement
@@ -88,20 +89,33 @@ def stated(lines: Sequence[Said], merchant: str, day: date, channel: str = CHANN
     return "\n".join([*rows, "|".join(["end", *sums]), ""]).encode()
 
 
+@contextmanager
+def once_over(day: date, channel: str = CHANNEL) -> Iterator[None]:
+    """Not before a channel's day has ended: sooner none of its statements is taken."""
+    ends_at = day_ends_at(StatementAgreement(channel=channel), day)
+    with clock.at(max(clock.now(), ends_at)):
+        yield
+
+
 def receive(
-    lines: Sequence[Said], merchant: str, day: date | None = None, channel: str = CHANNEL, content: bytes | None = None
-) -> Statement:
+    lines: Sequence[Said], merchant: str, day: date | None = None, channel: str = CHANNEL, content: bytes | None = None,
+    *, again: bool = False,
+) -> Statement:  # fmt: skip
+    """Kept as handed in; of a day that is still running, the moment it is over."""
     day = day or today()
     given = stated(lines, merchant, day, channel) if content is None else content
-    return receive_statement(
-        channel=channel, merchant=merchant, channel_day=day, content=io.BytesIO(given), file_name="day.txt",
-        actor="system:test",
-    )  # fmt: skip
+    with once_over(day, channel):
+        return receive_statement(
+            channel=channel, merchant=merchant, channel_day=day, content=io.BytesIO(given), file_name="day.txt",
+            actor="system:test", again=again,
+        )  # fmt: skip
 
 
 def deliver(lines: Sequence[Said], merchant: str, day: date | None = None, channel: str = CHANNEL) -> Statement:
     """Received, read, matched and remedied."""
-    return reconcile_statement(statement_id=receive(lines, merchant, day, channel).pk)
+    statement = receive(lines, merchant, day, channel)
+    with once_over(statement.channel_day, channel):
+        return reconcile_statement(statement_id=statement.pk)
 
 
 def found(statement: Statement) -> list[tuple[str, str]]:

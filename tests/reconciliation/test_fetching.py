@@ -18,6 +18,8 @@ from reconciliation.agreements import expect_statements
 from reconciliation.fetching import fetch_statement, fetch_statements
 from reconciliation.models import Statement
 from reconciliation.statements import file_of
+from tests.payments.refund_world import guards_look
+from tests.reconciliation.refunding import asked_back, settle
 from tests.reconciliation.stating import CHANNEL, agree, days_later, line_of, stated, today
 from tests.world import PENSION, Family, hand_over, line_for, open_order, say_paid
 
@@ -92,10 +94,48 @@ def test_a_bill_that_cannot_be_had_is_asked_for_again(awaited, monkeypatch, prob
 
 def test_that_there_is_no_bill_is_believed_where_we_hold_no_receipt(awaited, monkeypatch) -> None:
     answering(monkeypatch, writes(b'{"code":"NO_STATEMENT_EXIST"}', is_empty=True))
-    with days_later(0, hour=11):
+    with days_later(0, hour=12):
         out = StringIO()
         call_command("reconcile", day=awaited.channel_day, stdout=out)
     assert "closed, 0 lines" in out.getvalue()
+
+
+def test_that_there_is_no_bill_is_believed_an_hour_after_it_was_due(awaited, monkeypatch) -> None:
+    """B5: said sooner it may mean that the bill is still being made."""
+    answering(monkeypatch, writes(b'{"sub_code":"BILL_NOT_EXIST"}', is_empty=True))
+    with days_later(0, hour=10):
+        early = fetch_statement(statement_id=awaited.pk)
+        assert (early.status, early.trouble) == ("awaited", "no bill so far")
+    with days_later(0, hour=11):
+        assert fetch_statement(statement_id=awaited.pk).status == "received"
+
+
+def test_that_there_is_no_bill_is_not_believed_where_we_gave_money_back(family: Family, monkeypatch) -> None:
+    order = say_paid(hand_over(open_order(family.payer, line_for(family.father, PENSION))))
+    guards_look()
+    refund = asked_back(order)
+    agree(is_fetched=True, since=today() + timedelta(days=1))
+    answering(monkeypatch, writes(b"{}", is_empty=True))
+    with days_later(1):
+        settle(refund, order)
+    with days_later(2, hour=12):
+        expect_statements()
+        awaited = Statement.objects.get(agreement=CHANNEL)
+        assert fetch_statement(statement_id=awaited.pk).trouble == "no bill, but we gave back"
+
+
+def test_the_same_file_that_cannot_be_read_is_asked_for_on_and_on(awaited, monkeypatch) -> None:
+    """B5, B6: a new version only when something new comes."""
+    answering(monkeypatch, writes(b"nonsense\n"))
+    with days_later(0, hour=11):
+        call_command("reconcile", day=awaited.channel_day, stdout=StringIO())
+        second = Statement.objects.get(agreement=CHANNEL, status="awaited")
+        tried = fetch_statement(statement_id=second.pk)
+        assert (tried.pk, tried.status) == (second.pk, "awaited")
+        assert tried.trouble == "the same file, which cannot be read"
+    answering(monkeypatch, writes(stated([], awaited.merchant_id, awaited.channel_day)))
+    with days_later(0, hour=12):
+        assert fetch_statement(statement_id=second.pk).status == "received"
 
 
 def test_that_there_is_no_bill_is_not_believed_where_we_hold_receipts(family: Family, monkeypatch) -> None:
@@ -103,7 +143,7 @@ def test_that_there_is_no_bill_is_not_believed_where_we_hold_receipts(family: Fa
     order: PaymentOrder = say_paid(hand_over(open_order(family.payer, line_for(family.father, PENSION))))
     agree(is_fetched=True, since=today())
     answering(monkeypatch, writes(b"{}", is_empty=True))
-    with days_later(1, hour=11):
+    with days_later(1, hour=12):
         expect_statements()
         awaited = Statement.objects.get(agreement=CHANNEL)
         assert fetch_statement(statement_id=awaited.pk).trouble == "no bill, but we hold receipts"

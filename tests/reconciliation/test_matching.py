@@ -8,9 +8,10 @@ from django.db import connection
 from core import clock
 from payments.models import Declaration, Discrepancy, PaymentOrder, Receipt
 from payments.orders import expire_order
+from reconciliation.agreements import expect_statements
 from reconciliation.models import Finding, Statement
 from reconciliation.working import reconcile_statement
-from tests.reconciliation.stating import Said, days_later, deliver, found, line_of, noon, today
+from tests.reconciliation.stating import CHANNEL, Said, agree, days_later, deliver, found, line_of, noon, today
 from tests.world import MEDICAL, PENSION, Family, hand_over, line_for, open_order, say_paid
 
 
@@ -192,6 +193,19 @@ def test_a_receipt_that_appears_on_no_day_is_a_case_and_stays_paid(paid: Payment
         deliver([line_of(paid, at=noon(today()))], paid.merchant_id)
     case.refresh_from_db()
     assert case.status == "settled"
+
+
+def test_the_last_day_of_an_agreement_waits_for_no_day_after_it(paid: PaymentOrder) -> None:
+    """B9: none comes; whoever has one may hand it in until the hour at which it would have been due."""
+    agree(until=today())
+    last = deliver([], paid.merchant_id)
+    with days_later(2, hour=9):
+        assert deliver_again(last).status == "matched"
+    with days_later(2, hour=10):
+        expect_statements()
+        assert deliver_again(last).status == "closed"
+    assert found(last) == [("missing", "case")]
+    assert Statement.objects.filter(channel_day__gt=last.channel_day, agreement=CHANNEL).count() == 0
 
 
 def deliver_again(statement: Statement) -> Statement:

@@ -1,14 +1,15 @@
 """Refund rows of a statement: our refunds agree or are settled by them, others are looked at."""
 
+from datetime import timedelta
+
 import pytest
 
-from payments.gateways.base import RefundResult, RefundState
 from payments.models import Declaration, Discrepancy, PaymentOrder, Refund
-from payments.refund_settling import RefundEvidence, settle_refund
-from payments.refunds import approve_refund, request_refund
-from tests.payments.refund_world import guards_look, make_staff
-from tests.reconciliation.stating import Said, deliver, found, line_of
-from tests.world import PENSION, QIAN_JIN, ZHAO_MIN, Family, hand_over, line_for, open_order, say_paid
+from reconciliation.working import reconcile_statement
+from tests.payments.refund_world import guards_look
+from tests.reconciliation.refunding import asked_back, row_of, settle
+from tests.reconciliation.stating import days_later, deliver, found, line_of, noon, today
+from tests.world import PENSION, Family, hand_over, line_for, open_order, say_paid
 
 
 @pytest.fixture
@@ -20,18 +21,7 @@ def paid(family: Family) -> PaymentOrder:
 
 @pytest.fixture
 def refund(paid: PaymentOrder) -> Refund:
-    """PA-6: asked for by 赵敏, approved by 钱进; the gateway has not been heard of yet."""
-    declaration = Declaration.objects.get(order=paid)
-    asked = request_refund(
-        declaration_no=declaration.declaration_no, reason=Refund.Reason.WRONG_PLACE, note="", actor="staff:1",
-        requested_by=make_staff(ZHAO_MIN),
-    )  # fmt: skip
-    return approve_refund(refund_no=asked.refund_no, approved_by=make_staff(QIAN_JIN), actor="staff:2")
-
-
-def row_of(refund: Refund, order: PaymentOrder, **changes: object) -> Said:
-    given = {"kind": "refund", "refund_no": refund.refund_no, "trade_refund_no": "5030001", "amount": refund.amount_fen}
-    return line_of(order).but(**{**given, **changes})
+    return asked_back(paid)
 
 
 def test_a_refund_whose_word_was_lost_is_settled_by_its_row(paid: PaymentOrder, refund: Refund) -> None:
@@ -45,13 +35,8 @@ def test_a_refund_whose_word_was_lost_is_settled_by_its_row(paid: PaymentOrder, 
 
 
 def test_a_refund_that_is_known_agrees_and_leaves_no_row(paid: PaymentOrder, refund: Refund) -> None:
-    line = row_of(refund, paid)
-    said = RefundResult(
-        RefundState.SUCCESS, refund.refund_no, paid.merchant_id, paid.order_no, line.trade_no, refund.amount_fen
-    )
-    settle_refund(refund_no=refund.refund_no, evidence=RefundEvidence(said, paid.gateway, "query"))
-    guards_look()
-    assert found(deliver([line_of(paid), line], paid.merchant_id)) == []
+    settle(refund, paid)
+    assert found(deliver([line_of(paid), row_of(refund, paid)], paid.merchant_id)) == []
 
 
 @pytest.mark.parametrize("changes", [{"amount": 1}, {"refund_no": "NOT-OURS"}, {"trade_no": "T-other"}])
@@ -62,3 +47,61 @@ def test_a_row_that_does_not_fit_our_refund_is_a_case(paid: PaymentOrder, refund
     assert Discrepancy.objects.get().kind == "refund"
     refund.refresh_from_db()
     assert refund.status == "approved"
+
+
+def test_a_second_row_of_one_refund_is_a_case(paid: PaymentOrder, refund: Refund) -> None:
+    """X2: the channel has given the same money back twice, on one day or on two."""
+    settle(refund, paid)
+    rows = [row_of(refund, paid), row_of(refund, paid, trade_refund_no="5030002")]
+    assert found(deliver([line_of(paid), *rows], paid.merchant_id)) == [("refund", "case")]
+    third = row_of(refund, paid, trade_refund_no="5030003", at=noon(today() + timedelta(days=1)))
+    again = third.but(trade_refund_no="5030001")
+    with days_later(2):
+        statement = deliver([third, again], paid.merchant_id, today() - timedelta(days=1))
+    assert [kind for kind, _ in found(statement)] == ["refund", "refund"]
+    assert Discrepancy.objects.filter(kind="refund").count() == 3
+
+
+# --- ours that they do not list ----------------------------------------------------------------------------------
+
+
+def test_a_refund_of_ours_may_stand_on_the_next_day(paid: PaymentOrder, refund: Refund) -> None:
+    """B9 the other way round: the day stays open until the next one is known."""
+    settle(refund, paid)
+    first = deliver([line_of(paid)], paid.merchant_id)
+    assert (first.status, found(first)) == ("matched", [("unrefunded", "")])
+    with days_later(1):
+        deliver([row_of(refund, paid, at=noon(today()))], paid.merchant_id)
+        assert reconcile_statement(statement_id=first.pk).status == "closed"
+    assert found(first) == [("unrefunded", "appeared")]
+    assert not Discrepancy.objects.exists()
+
+
+def test_a_refund_of_ours_that_no_day_lists_is_a_case_until_one_does(paid: PaymentOrder, refund: Refund) -> None:
+    settle(refund, paid)
+    first = deliver([line_of(paid)], paid.merchant_id)
+    with days_later(1):
+        deliver([], paid.merchant_id)
+        assert reconcile_statement(statement_id=first.pk).status == "closed"
+    case = Discrepancy.objects.get()
+    assert (case.kind, case.amount_fen, case.order, case.status) == ("refund", refund.amount_fen, paid, "open")
+    refund.refresh_from_db()
+    assert refund.status == "refunded"  # nothing is undone by a silence
+    with days_later(2):
+        deliver([row_of(refund, paid, at=noon(today()))], paid.merchant_id)
+    case.refresh_from_db()
+    assert case.status == "settled"
+
+
+def test_a_refund_that_ended_days_later_stands_on_the_day_on_which_it_began(paid: PaymentOrder, refund: Refund) -> None:
+    """WeChat Pay's bill lists refunds by the day on which they were asked for."""
+    day = today()
+    with days_later(2):
+        settle(refund, paid)
+    with days_later(3):
+        assert found(deliver([line_of(paid), row_of(refund, paid)], paid.merchant_id, day)) == []
+        assert found(deliver([], paid.merchant_id, day + timedelta(days=2))) == []
+
+
+def test_a_refund_that_is_still_under_way_is_not_looked_for(paid: PaymentOrder, refund: Refund) -> None:
+    assert found(deliver([line_of(paid)], paid.merchant_id)) == []

@@ -13,10 +13,24 @@ from payments.gateways.base import GatewayUnreachable, Result, TradeState
 from payments.models import Declaration, Discrepancy, PaymentOrder, PeriodClaim
 from payments.order_checks import cancel_order, refresh_order, refresh_pending_orders
 from payments.orders import Waiting, clears_by
+from reconciliation.discrepancies import resolve_discrepancy, take_discrepancy
 from reconciliation.models import Finding
 from reconciliation.releases import clear_stuck_orders
-from tests.reconciliation.stating import Said, agree, days_later, deliver, line_of, noon, today
-from tests.world import MEDICAL, PENSION, RURAL_BANK, Family, hand_over, line_for, make_channel, open_order, say_paid
+from reconciliation.working import reconcile_statement
+from tests.payments.refund_world import make_staff
+from tests.reconciliation.stating import Said, agree, days_later, deliver, line_of, noon, receive, today
+from tests.world import (
+    MEDICAL,
+    PENSION,
+    RURAL_BANK,
+    ZHAO_MIN,
+    Family,
+    hand_over,
+    line_for,
+    make_channel,
+    open_order,
+    say_paid,
+)
 
 BANK, MERCHANT = "nsh-wendeng", "SB371003"
 
@@ -124,9 +138,6 @@ def test_a_line_of_a_kind_that_we_do_not_know_keeps_the_attempt_blocked(at_bank:
 
 def test_an_unreadable_statement_is_no_evidence(at_bank: PaymentOrder) -> None:
     """B6."""
-    from reconciliation.working import reconcile_statement
-    from tests.reconciliation.stating import receive
-
     day = today()
     deliver([], MERCHANT, day, BANK)
     with days_later(2):
@@ -134,6 +145,36 @@ def test_an_unreadable_statement_is_no_evidence(at_bank: PaymentOrder) -> None:
         reconcile_statement(statement_id=broken.pk)
         assert clear() == 0
     assert status(at_bank) == "awaiting"
+
+
+def test_a_correction_that_is_not_read_yet_holds_up_what_the_day_would_free(at_bank: PaymentOrder) -> None:
+    """B7, HOUSE 2.7: evidence that is being replaced is no evidence."""
+    day = today()
+    deliver([], MERCHANT, day, BANK)
+    with days_later(2):
+        deliver([], MERCHANT, day + timedelta(days=1), BANK)
+        correction = receive([line_of(at_bank, at=noon(day))], MERCHANT, day, BANK)
+        assert clear() == 0
+        reconcile_statement(statement_id=correction.pk)
+        assert clear() == 0
+    assert status(at_bank) == "paid"
+
+
+def test_a_refused_correction_holds_it_up_until_its_case_is_over(at_bank: PaymentOrder) -> None:
+    """B6: what it said is not known, until staff find out that it was none."""
+    day, zhao = today(), make_staff(ZHAO_MIN)
+    deliver([], MERCHANT, day, BANK)
+    with days_later(2):
+        deliver([], MERCHANT, day + timedelta(days=1), BANK)
+        broken = receive([], MERCHANT, day, BANK, content=b"nonsense\n")
+        reconcile_statement(statement_id=broken.pk)
+        assert clear() == 0
+        case = Discrepancy.objects.get(kind="statement")
+        take_discrepancy(discrepancy_id=case.pk, staff=zhao)
+        assert clear() == 0
+        resolve_discrepancy(discrepancy_id=case.pk, reason="交错了文件，不是更正件", staff=zhao)
+        assert clear() == 1
+    assert status(at_bank) == "expired"
 
 
 def test_money_that_comes_after_the_release_is_found_again(at_bank: PaymentOrder) -> None:

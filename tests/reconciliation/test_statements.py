@@ -1,7 +1,7 @@
 """Statements: awaited, kept as received, read whole or not at all, corrected by a new version."""
 
 import io
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from core.working_days import seed_years
 from payments.models import Discrepancy, PaymentOrder, Receipt
 from reconciliation.agreements import expect_statements
 from reconciliation.models import Finding, Statement, StatementEntry
-from reconciliation.statements import file_of, receive_statement
+from reconciliation.statements import file_of, read_again, receive_statement
 from reconciliation.working import reconcile_statement, work_through_statements
 from tests.reconciliation.stating import (
     CHANNEL,
@@ -106,6 +106,20 @@ def test_in_a_year_without_a_list_weekends_count_as_free(family: Family) -> None
     assert bank.due_at(date(2031, 3, 7)).astimezone(clock.SHANGHAI).date() == date(2031, 3, 10)
 
 
+def test_a_number_that_is_given_up_is_stated_until_a_day_brings_nothing(family: Family, paid: PaymentOrder) -> None:
+    """I15: what came by it on its last day is held against a statement too."""
+    agree(since=today() - timedelta(days=1))
+    expect_statements()
+    day = today()
+    paid.payee.merchants[CHANNEL] = "1900000777"
+    paid.payee.save()
+    for later in (1, 2, 3, 4):
+        with days_later(later):
+            expect_statements()
+    rows = Statement.objects.filter(agreement=CHANNEL, merchant_id=MERCHANT).order_by("channel_day")
+    assert [row.channel_day for row in rows] == [day + timedelta(days=number) for number in (-1, 0, 1)]
+
+
 # --- received ----------------------------------------------------------------------------------------------------
 
 
@@ -131,11 +145,24 @@ def test_a_channel_without_an_agreement_is_refused(family: Family) -> None:
     assert refusal.value.code == "channel_unknown"
 
 
-def test_a_statement_of_a_day_to_come_is_refused(family: Family) -> None:
-    """Fault C3: whose clock is wrong is found out before anything is believed."""
-    with pytest.raises(Refused) as refusal:
-        receive([], MERCHANT, today() + timedelta(days=1))
-    assert refusal.value.code == "day_not_over"
+@pytest.mark.parametrize(("channel", "ends"), [(CHANNEL, (24, 0)), ("unionpay", (23, 0)), ("nsh-wendeng", (17, 30))])
+def test_a_statement_of_a_day_that_is_not_over_is_refused(family: Family, channel: str, ends: tuple[int, int]) -> None:
+    """Fault C3, HOUSE 2.13: the channel's own day counts, and whoever comes too early is told when to come back."""
+    agree(channel, cut_off=time(17, 30) if channel == "nsh-wendeng" else None)
+    day = today()
+    ends_at = noon(day).replace(hour=0) + timedelta(hours=ends[0], minutes=ends[1])
+    with clock.at(ends_at - timedelta(seconds=1)), pytest.raises(Refused) as refusal:
+        hand_in([], day, channel)
+    assert (refusal.value.code, refusal.value.facts["at"]) == ("day_not_over", ends_at)
+    with clock.at(ends_at):
+        assert hand_in([], day, channel).status == "received"
+
+
+def hand_in(lines: list[Said], day: date, channel: str = CHANNEL, **about: bool) -> Statement:
+    return receive_statement(
+        channel=channel, merchant=MERCHANT, channel_day=day, content=io.BytesIO(stated(lines, MERCHANT, day, channel)),
+        actor="system:test", **about,
+    )  # fmt: skip
 
 
 # --- read --------------------------------------------------------------------------------------------------------
@@ -185,12 +212,94 @@ def test_a_mended_file_takes_the_place_of_a_broken_one(paid: PaymentOrder) -> No
     assert Discrepancy.objects.get().status == "settled"
 
 
+def test_behind_a_spoilt_file_another_is_awaited(family: Family) -> None:
+    """B5, B6: the day is fetched on; of a channel that keeps sending what cannot be read, less and less often."""
+    agree(since=today(), is_fetched=True)
+    day = today()
+    with days_later(1, hour=13):
+        for number in (1, 2):
+            broken = receive([], MERCHANT, day, content=b"nonsense %d\n" % number)
+            assert reconcile_statement(statement_id=broken.pk).status == "unreadable"
+            row = Statement.objects.get(status="awaited")
+            assert (row.version, row.next_try_at) == (number + 1, clock.now() + timedelta(hours=number - 1))
+        expect_statements()
+    assert Statement.objects.filter(agreement=CHANNEL).count() == 3
+    assert Discrepancy.objects.filter(key__contains=CHANNEL).count() == 1
+
+
+def test_a_file_that_waits_behind_a_spoilt_one_is_the_one_that_is_read(paid: PaymentOrder) -> None:
+    receive([], MERCHANT, content=b"nonsense\n")
+    assert deliver([line_of(paid)], MERCHANT).version == 2
+    assert not Statement.objects.filter(status="awaited").exists()
+
+
+def test_a_correction_that_is_spoilt_after_the_case_was_over_is_a_new_case(paid: PaymentOrder) -> None:
+    """B6, I9: a case that has ended speaks for nothing that comes later."""
+    receive([], MERCHANT, content=b"nonsense\n")
+    deliver([line_of(paid)], MERCHANT)
+    broken = receive([], MERCHANT, content=b"nonsense again\n")
+    reconcile_statement(statement_id=broken.pk)
+    assert sorted(Discrepancy.objects.values_list("status", flat=True)) == ["open", "settled"]
+    assert not Statement.objects.filter(status="awaited").exists()
+    deliver([], MERCHANT)
+    cases = Discrepancy.objects.filter(kind="statement", facts__reason="unreadable")
+    assert list(cases.values_list("status", flat=True)) == ["settled", "settled"]
+
+
+# --- read again --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def misread(paid: PaymentOrder) -> Statement:
+    """A good file that was refused by a fault of ours: the agreement named another format. It is mended since."""
+    agree(format="wechat_pay")
+    statement = receive([line_of(paid)], MERCHANT)
+    assert reconcile_statement(statement_id=statement.pk).status == "unreadable"
+    agree()
+    return statement
+
+
+def test_a_file_that_our_fault_refused_is_read_again(misread: Statement) -> None:
+    again = read_again(statement_id=misread.pk, actor="system:test")
+    assert (again.version, again.sha256, file_of(again)) == (2, misread.sha256, file_of(misread))
+    assert reconcile_statement(statement_id=again.pk).status == "closed"
+    misread.refresh_from_db()
+    assert (misread.status, misread.superseded_by) == ("unreadable", again)
+    assert Discrepancy.objects.get().status == "settled"
+
+
+def test_a_refused_file_that_is_handed_in_again_is_read_again(misread: Statement, paid: PaymentOrder) -> None:
+    assert receive([line_of(paid)], MERCHANT).pk == misread.pk  # fetched once more, it is the same
+    again = receive([line_of(paid)], MERCHANT, again=True)
+    assert (again.version, again.status) == (2, "received")
+    assert receive([line_of(paid)], MERCHANT, again=True).pk == again.pk
+    assert reconcile_statement(statement_id=again.pk).status == "closed"
+    assert receive([line_of(paid)], MERCHANT, again=True).pk == again.pk  # B7
+    assert Statement.objects.count() == 2
+
+
+def test_import_statement_reads_a_refused_file_again(misread: Statement, tmp_path: Path) -> None:
+    path, out = tmp_path / "day.txt", StringIO()
+    path.write_bytes(file_of(misread).read_bytes())
+    with days_later(1):
+        call_command("import_statement", str(path), channel=CHANNEL, day=misread.channel_day, stdout=out)
+    assert "closed, 1 lines" in out.getvalue()
+
+
+def test_only_a_refused_file_of_which_no_later_one_counts_is_read_again(misread: Statement) -> None:
+    later = deliver([], MERCHANT)
+    for statement, reason in ((misread, "superseded"), (later, "not_refused")):
+        with pytest.raises(Refused, match=reason):
+            read_again(statement_id=statement.pk, actor="system:test")
+
+
 def test_a_day_on_which_nothing_moved_is_closed_on_their_word(family: Family) -> None:
     word = b'{"code":"NO_STATEMENT_EXIST"}'
-    statement = receive_statement(
-        channel=CHANNEL, merchant=MERCHANT, channel_day=today(), content=io.BytesIO(word),
-        is_empty=True, actor="system:test",
-    )  # fmt: skip
+    with days_later(1):
+        statement = receive_statement(
+            channel=CHANNEL, merchant=MERCHANT, channel_day=today() - timedelta(days=1), content=io.BytesIO(word),
+            is_empty=True, actor="system:test",
+        )  # fmt: skip
     assert reconcile_statement(statement_id=statement.pk).status == "closed"
     assert file_of(statement).read_bytes() == word
 
@@ -243,7 +352,8 @@ def test_the_sweep_takes_up_a_file_whose_nudge_was_lost(paid: PaymentOrder) -> N
     """W1."""
     statement = receive([line_of(paid)], MERCHANT)
     assert work_through_statements() == []
-    with clock.at(clock.now() + timedelta(minutes=11)):
+    assert statement.next_try_at is not None
+    with clock.at(statement.next_try_at + timedelta(minutes=1)):
         assert work_through_statements() == [statement.pk]
     statement.refresh_from_db()
     assert statement.status == "closed"
@@ -252,8 +362,9 @@ def test_the_sweep_takes_up_a_file_whose_nudge_was_lost(paid: PaymentOrder) -> N
 def test_import_statement_prints_the_verdicts(paid: PaymentOrder, tmp_path: Path) -> None:
     path = tmp_path / "day.txt"
     path.write_bytes(stated([line_of(paid, amount=paid.amount_fen + 1)], MERCHANT, today()))
-    out = StringIO()
-    call_command("import_statement", str(path), channel=CHANNEL, day=today(), stdout=out)
+    out, day = StringIO(), today()
+    with days_later(1):
+        call_command("import_statement", str(path), channel=CHANNEL, day=day, stdout=out)
     assert "closed, 1 lines" in out.getvalue()
     assert "amount 1 (0.01, case)" in out.getvalue()
 
@@ -262,8 +373,9 @@ def test_import_statement_says_in_which_line_a_file_is_wrong(family: Family, tmp
     """B6."""
     path = tmp_path / "day.txt"
     path.write_bytes(stated([], MERCHANT, today()).replace(b"kind|", b"art|"))
-    with pytest.raises(CommandError, match="header_unknown in line 2"):
-        call_command("import_statement", str(path), channel=CHANNEL, day=today())
+    day = today()
+    with days_later(1), pytest.raises(CommandError, match="header_unknown in line 2"):
+        call_command("import_statement", str(path), channel=CHANNEL, day=day)
 
 
 def test_reconcile_names_what_is_missing(family: Family) -> None:

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--merchant", help="merchant number at the channel; may be left out where there is but one")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Prints the verdicts; a file that is refused ends with exit code 1."""
+        """Prints the verdicts; a file that is refused ends with exit code 1, and may be imported again."""
         path: Path = options["file"]
         channel, day = options["channel"], options["day"] - clock.offset()
         merchants = [options["merchant"]] if options["merchant"] else merchants_at(channel)
@@ -37,12 +37,13 @@ class Command(BaseCommand):
             with path.open("rb") as content:
                 statement = receive_statement(
                     channel=channel, merchant=merchants[0], channel_day=day, content=content, file_name=path.name,
-                    actor=ACTOR,
+                    actor=ACTOR, again=True,
                 )  # fmt: skip
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}") from error
         except Refused as refused:
-            raise CommandError(f"{path}: {refused.code} {refused.facts}") from refused
+            facts = {name: str(fact) for name, fact in refused.facts.items()}
+            raise CommandError(f"{path}: {refused.code} {facts}") from refused
         statement = reconcile_statement(statement_id=statement.pk, actor=ACTOR)
         if statement.status == "unreadable":
             raise CommandError(f"{path}: {summary(statement)}")
