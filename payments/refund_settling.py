@@ -17,9 +17,9 @@ from core.transitions import advance, advance_one
 from payments.declarations import free
 from payments.discrepancies import open_discrepancy
 from payments.gateways.base import RefundResult, RefundState
-from payments.models import Declaration, Discrepancy, PaymentOrder, PeriodClaim, Refund
+from payments.models import Declaration, Discrepancy, PeriodClaim, Refund
 from payments.receipts import Put, allocate
-from payments.refunds import locked_refund
+from payments.refunds import lock_order, locked_refund
 from payments.states import UNDECIDED
 
 
@@ -67,8 +67,7 @@ def _locked(refund_no: str) -> Refund:
     found = Refund.objects.filter(refund_no=refund_no).select_related("receipt").first()
     if found is None:
         raise Refused("unknown_refund")
-    if found.receipt.order_id is not None:
-        PaymentOrder.objects.select_for_update().get(pk=found.receipt.order_id)
+    lock_order(found.receipt.order_id)
     if found.declaration_id is not None:
         Declaration.objects.select_for_update().get(pk=found.declaration_id)
         list(PeriodClaim.objects.select_for_update().filter(declaration=found.declaration_id).order_by("pk"))

@@ -49,7 +49,7 @@ def request_refund(
     found = Declaration.objects.filter(declaration_no=declaration_no).only("pk", "order_id").first()
     if found is None:
         raise Refused("unknown_declaration")
-    _lock_order(found.order_id)
+    lock_order(found.order_id)
     declaration = Declaration.objects.select_for_update().get(pk=found.pk)
     if not requested_by.is_staff and declaration.payer_id != requested_by.pk:
         raise Refused("not_yours")
@@ -201,12 +201,12 @@ def _lying_at(target_kind: Allocation.Target, target_id: int) -> tuple[Receipt, 
     return Receipt.objects.get(pk=receipt_id), held
 
 
-def _lock_order(order_id: int | None) -> None:
+def lock_order(order_id: int | None) -> None:
     """Its lines and whatever its money does stand still until the end of the transaction."""
     if order_id is not None:
         PaymentOrder.objects.select_for_update().get(pk=order_id)
 
 
 def _locked_discrepancy(discrepancy_id: int) -> Discrepancy:
-    _lock_order(Discrepancy.objects.values_list("order_id", flat=True).get(pk=discrepancy_id))
+    lock_order(Discrepancy.objects.values_list("order_id", flat=True).get(pk=discrepancy_id))
     return Discrepancy.objects.select_for_update().get(pk=discrepancy_id)

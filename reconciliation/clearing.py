@@ -12,7 +12,7 @@ from django.db import transaction
 
 from core import clock
 from core.models import User
-from core.refusals import Refused
+from core.refusals import Refused, given_reason
 from core.transitions import advance
 from payments import gateways
 from payments.gateways.base import TradeState
@@ -30,6 +30,7 @@ from reconciliation.written_statements import WrittenStatement, keep_document
 SECOND_AFTER = timedelta(hours=24)
 SECOND_ABOVE_FEN = 500_000
 """Above this, or after a day, one person's word is not enough; nor ever where the ground is written."""
+LONGEST = 500
 FRESH = timedelta(minutes=10)
 """How long an answer of the channel is shown as one of now."""
 
@@ -173,8 +174,7 @@ def request_clearing(
     Raises Refused: every `refusal` of `Look` (with `at`), `ground_differs` (the evidence says something else),
     `no_reason`, `no_document`, `waits` (another one is waiting for its second person).
     """
-    if len(note.strip()) < 4:
-        raise Refused("no_reason")
+    reason = given_reason(note, longest=LONGEST)
     is_written = ground == Clearing.Ground.WRITTEN
     if is_written and (written is None or len(written.document_no.strip()) < 2):
         raise Refused("no_document")
@@ -187,7 +187,7 @@ def request_clearing(
         if Clearing.objects.filter(order=order, outcome="").exists():
             raise Refused("waits")
         clearing = Clearing(
-            order=order, ground=ground, note=note.strip()[:500], asked_by=staff, evidence=_plain(look),
+            order=order, ground=ground, note=reason, asked_by=staff, evidence=_plain(look),
             needs_second=is_written or look.needs_second,
         )  # fmt: skip
         if is_written and written is not None:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet, Sum
 
 from core import clock
 from core.models import User
-from core.refusals import Refused
+from core.refusals import Refused, given_reason
 from core.transitions import advance
 from core.working_days import add_working_days
 from payments.models import Allocation, Discrepancy
@@ -20,7 +20,7 @@ from reconciliation.models import DiscrepancyNote, Waiver
 OPEN = ("open", "in_hand")
 OWNER_WITHIN = 2
 """Working days after which a discrepancy must have somebody who works on it."""
-SHORTEST, LONGEST = 4, 500
+LONGEST = 500
 
 
 def take_discrepancy(*, discrepancy_id: int, staff: User) -> Discrepancy:
@@ -141,10 +141,7 @@ def _mine(discrepancy_id: int, staff: User) -> Discrepancy:
 
 
 def _said(text: str) -> str:
-    said = text.strip()[:LONGEST]
-    if len(said) < SHORTEST:
-        raise Refused("no_reason")
-    return said
+    return given_reason(text, longest=LONGEST)
 
 
 def _refuse_unfinished(row: Discrepancy) -> None:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from core import audit, clock, limiter
 from core.models import User
-from core.refusals import Refused
+from core.refusals import SHORTEST_REASON, Refused
 from payments.models import Discrepancy, Refund
 from payments.refunds import request_refund_of_held
 from payments.states import AT_GATEWAY, DISCREPANCY
@@ -171,7 +171,7 @@ def give_back(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
     """申请退回: the money that it holds; a second person approves it as a refund (S06)."""
     user, row = _asked(request, discrepancy_id)
     why = request.POST.get("reason", "").strip()[:200]
-    if len(why) < work.SHORTEST:
+    if len(why) < SHORTEST_REASON:
         messages.warning(request, _refused(Refused("no_reason")))
         return redirect("admin:discrepancy", row.pk)
     made: list[Refund] = []

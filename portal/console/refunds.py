@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from core import audit, clock
 from core.identity import mask_name
 from core.models import Transition, User
-from core.refusals import Refused
+from core.refusals import SHORTEST_REASON, Refused
 from core.states import State
 from payments import gateways
 from payments.models import Declaration, Refund
@@ -31,7 +31,6 @@ from portal.console.scope import declarations_for, forbid_lookers, may_act, refu
 
 SHOWN = 200
 SLOW = timedelta(days=1)
-SHORTEST = 4
 ORDERS = {"age": "requested_at", "amount": "-amount_fen"}
 LISTS = {"open": REFUNDING, "waiting": ("requested",), "failed": ("failed",), "done": ("refunded", "rejected")}
 _LOADED = (
@@ -229,7 +228,7 @@ def reject(request: HttpRequest, refund_no: str) -> HttpResponse:
     """不同意, with a reason that the payer reads."""
     user, refund = forbid_lookers(request), _refund(request, refund_no)
     code, text = request.POST.get("why", ""), " ".join(request.POST.get("text", "").split())[:60]
-    why = text if len(text) >= SHORTEST else code if code in REJECTIONS else ""
+    why = text if len(text) >= SHORTEST_REASON else code if code in REJECTIONS else ""
     if not why:
         messages.warning(request, _("请选择或写明不同意的理由，申请人会看到。"))
         return redirect("admin:refund", refund_no)
@@ -283,7 +282,7 @@ def ask(request: HttpRequest, declaration_no: str) -> HttpResponse:
 
 def _asked(request: HttpRequest, user: User, row: Declaration) -> Refund | None:
     reason, note = request.POST.get("reason", ""), " ".join(request.POST.get("note", "").split())[:200]
-    if reason not in REASONS or len(note) < SHORTEST:
+    if reason not in REASONS or len(note) < SHORTEST_REASON:
         messages.warning(request, _("请选原因，并写清依据，不能少于4个字。"))
         return None
     try:
