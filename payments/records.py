@@ -13,10 +13,10 @@ from core import clock
 from core.identity import fold_name
 from core.models import User
 from payments.models import Declaration, Discrepancy
+from payments.states import UNDER_WORK
 from registration.models import Registration, ViewGrant
 
 SHOWN = ("in_payment", "paid", "refunded")
-OPEN = ("open", "in_hand")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def visible_people(viewer: User) -> set[int]:
 
 def visible_records(viewer: User, narrowed: RecordFilter | None = None) -> QuerySet[Declaration]:
     """Payments made, on their way or given back, newest first; also those whose money is held."""
-    held = Discrepancy.objects.filter(declaration=OuterRef("pk"), status__in=OPEN)
+    held = Discrepancy.objects.filter(declaration=OuterRef("pk"), status__in=UNDER_WORK)
     mine = Q(payer=viewer) | Q(person_id__in=visible_people(viewer))
     rows = (
         Declaration.objects.filter(mine)

@@ -17,6 +17,7 @@ from core.refusals import Refused
 from core.transitions import advance_one, record_creation
 from payments.gateways.desks import refund_desk
 from payments.models import Allocation, Declaration, Discrepancy, PaymentOrder, Receipt, Refund
+from payments.states import UNDER_WORK
 
 RULES = {
     Discrepancy.Kind.DUPLICATE.value: Refund.Reason.DUPLICATE,
@@ -75,7 +76,7 @@ def request_refund_of_held(
         raise Refused("not_staff")
     if discrepancy.kind not in BY_STAFF:
         raise Refused("not_held", kind=discrepancy.kind)
-    if discrepancy.status not in ("open", "in_hand"):
+    if discrepancy.status not in UNDER_WORK:
         raise Refused("finished", status=discrepancy.status)
     return _open(_held_by(discrepancy), reason=reason, note=note, actor=actor, requested_by=requested_by)
 

@@ -102,3 +102,4 @@ DISCREPANCY = StateTable(
         Edge("waive", ("in_hand",), "waived"),
     ],
 )
+UNDER_WORK = ("open", "in_hand")  # a case that is not over

@@ -10,6 +10,7 @@ from core.transitions import advance, record_creation
 from payments import gateways
 from payments.discrepancies import open_discrepancy
 from payments.models import Discrepancy, PayeeAccount
+from payments.states import UNDER_WORK
 from reconciliation.models import Statement, StatementAgreement
 
 # What gateways publish: the bill that we take, and the hour of the next day at which it is there
@@ -100,10 +101,11 @@ def new_statement(agreement: StatementAgreement, merchant: str, day: date, versi
 
 
 def _overdue() -> list[Statement]:
-    """Awaited past due and grace, without a case so far."""
+    """Awaited past due and grace, of which nobody knows: without a case that is worked on, or was let go by two."""
     waiting = Statement.objects.filter(status="awaited", due_at__lte=clock.now()).select_related("agreement")
     late = [row for row in waiting if row.due_at + timedelta(hours=row.agreement.grace_hours) <= clock.now()]
-    told = set(Discrepancy.objects.filter(key__in=[case_key(row) for row in late]).values_list("key", flat=True))
+    known = Discrepancy.objects.filter(key__in=[case_key(row) for row in late], status__in=(*UNDER_WORK, "waived"))
+    told = set(known.values_list("key", flat=True))
     return [row for row in late if case_key(row) not in told]
 
 

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Count, Q, Sum
 
 from payments.models import Receipt
+from payments.states import UNDER_WORK
 from reconciliation.models import Finding, Statement
 from reconciliation.states import READ
 
@@ -21,7 +22,6 @@ MINE = ("missing",)
 AMOUNT = ("amount",)
 OTHERS = ("refund", "reversal", "other", "corrected")
 BUCKETS: dict[str, tuple[str, ...]] = {"mine": MINE, "theirs": THEIRS, "amount": AMOUNT, "others": OTHERS}
-UNFINISHED = ("open", "in_hand")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def counts(statement: Statement) -> bool:
     return statement.status in READ and statement.superseded_by_id is None
 
 
-_UNDONE = Q(resolution="") | Q(discrepancy__status__in=UNFINISHED)
+_UNDONE = Q(resolution="") | Q(discrepancy__status__in=UNDER_WORK)
 
 
 def _counts(statement_ids: Iterable[int]) -> list[dict[str, Any]]:

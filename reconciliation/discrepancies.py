@@ -14,10 +14,9 @@ from core.refusals import Refused, given_reason
 from core.transitions import advance
 from core.working_days import add_working_days
 from payments.models import Allocation, Discrepancy
-from payments.states import AT_GATEWAY
+from payments.states import AT_GATEWAY, UNDER_WORK
 from reconciliation.models import DiscrepancyNote, Waiver
 
-OPEN = ("open", "in_hand")
 OWNER_WITHIN = 2
 """Working days after which a discrepancy must have somebody who works on it."""
 LONGEST = 500
@@ -128,7 +127,7 @@ def without_owner_too_long(rows: QuerySet[Discrepancy]) -> QuerySet[Discrepancy]
 
 def _locked(discrepancy_id: int) -> Discrepancy:
     row = Discrepancy.objects.select_for_update(of=("self",)).get(pk=discrepancy_id)
-    if row.status not in OPEN:
+    if row.status not in UNDER_WORK:
         raise Refused("finished", status=row.status)
     return row
 

@@ -19,7 +19,7 @@ from payments.models import Discrepancy, Notification, PaymentOrder
 from payments.order_checks import CASE_AFTER, ask_about
 from payments.orders import GRACE, expire_order
 from payments.receipts import channel_day
-from payments.states import AT_GATEWAY
+from payments.states import AT_GATEWAY, UNDER_WORK
 from reconciliation.agreements import channel_today
 from reconciliation.models import Finding, Statement
 from reconciliation.statements import in_force
@@ -117,7 +117,8 @@ def _evidence(statements: list[Statement]) -> dict[str, object]:
 def _open_cases() -> None:
     """PA-4: not cleared after two days is a case, opened by itself."""
     late = PaymentOrder.objects.filter(status__in=AT_GATEWAY, created_at__lt=clock.now() - CASE_AFTER)
-    told = Discrepancy.objects.filter(kind=Discrepancy.Kind.STUCK, order__isnull=False).values("order")
+    stuck = Discrepancy.objects.filter(kind=Discrepancy.Kind.STUCK, status__in=UNDER_WORK)
+    told = stuck.filter(order__isnull=False).values("order")
     for order in late.exclude(pk__in=told).order_by("pk")[:BATCH]:
         reason = "no_outcome_after_two_days"
         open_discrepancy(
@@ -128,6 +129,6 @@ def _open_cases() -> None:
 
 def _settle_cases() -> None:
     """What hung and has been found out since needs nobody any more."""
-    over = Discrepancy.objects.filter(kind=Discrepancy.Kind.STUCK, status="open", key__endswith="_two_days")
+    over = Discrepancy.objects.filter(kind=Discrepancy.Kind.STUCK, status="open", key__startswith="stuck:")
     ids = over.exclude(order__status__in=AT_GATEWAY).order_by("pk").values_list("pk", flat=True)
     advance(Discrepancy, list(ids[:BATCH]), "settle", actor=ACTOR, evidence={"source": "order"})

@@ -97,7 +97,7 @@ def _confirm(finding: Finding, statement: Statement, actor: str) -> Done | None:
     except Refused:
         return _hold(finding, statement, actor)
     opened = (f"duplicate:{statement.channel}:{_trade_no(entry)}", _mismatch_key(statement, entry))
-    return _OUTCOMES[outcome], Discrepancy.objects.filter(key__in=opened).first()
+    return _OUTCOMES[outcome], Discrepancy.objects.filter(key__in=opened).order_by("-pk").first()
 
 
 def _mismatch_key(statement: Statement, entry: StatementEntry) -> str:
@@ -148,9 +148,11 @@ _CASES = {
 
 
 def _case(finding: Finding, statement: Statement, actor: str) -> Done | None:
-    kind = _CASES.get(Finding.Kind(finding.kind), Discrepancy.Kind.STATEMENT)
+    kind, key = _CASES.get(Finding.Kind(finding.kind), Discrepancy.Kind.STATEMENT), _key(finding, statement)
+    if explained := _explained(key, statement):
+        return "case", explained
     found = open_discrepancy(
-        kind=kind, key=_key(finding, statement), amount_fen=finding.amount_fen, actor=actor, order=finding.order,
+        kind=kind, key=key, amount_fen=finding.amount_fen, actor=actor, order=finding.order,
         receipt_id=finding.receipt_id, facts=_facts(finding, statement),
     )  # fmt: skip
     return "case", found
@@ -181,6 +183,18 @@ def _key(finding: Finding, statement: Statement) -> str:
     entry = _entry(finding)
     number = entry.gateway_refund_no or entry.refund_no or _trade_no(entry)
     return f"{finding.kind}:{statement.channel}:{number}:{entry.amount_fen}"[:120]
+
+
+def _explained(key: str, statement: Statement) -> Discrepancy | None:
+    """The case that people have ended about this matter in another version of the file: they are not asked twice.
+
+    What a rule ended and what has come back since, or stands on another day, is new trouble.
+    """
+    ended = Discrepancy.objects.filter(
+        key=key, status__in=("resolved", "waived"), findings__statement__agreement=statement.agreement_id,
+        findings__statement__merchant_id=statement.merchant_id, findings__statement__channel_day=statement.channel_day,
+    )  # fmt: skip
+    return ended.order_by("-pk").first()
 
 
 def _facts(finding: Finding, statement: Statement) -> dict[str, object]:

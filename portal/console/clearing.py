@@ -15,7 +15,7 @@ from core.models import User
 from core.refusals import Refused
 from payments.models import Declaration, Discrepancy, PaymentOrder
 from payments.orders import clears_by
-from payments.states import AT_GATEWAY, DECLARATION, ORDER
+from payments.states import AT_GATEWAY, DECLARATION, ORDER, UNDER_WORK
 from payments.words import figures, order_words
 from portal.console.clearing_words import check_words, refusal_words, verdict_words
 from portal.console.evidence import answers_of
@@ -64,7 +64,7 @@ def detail(request: HttpRequest, order_id: int) -> HttpResponse:
         "done": Clearing.objects.filter(order=order, outcome="done").select_related("asked_by", "decided_by").first(),
         "grounds": dict(Clearing.Ground.choices),
         "resident": order_words(order.status, gateway),
-        "case": Discrepancy.objects.filter(order=order, kind="stuck", status__in=("open", "in_hand")).first(),
+        "case": Discrepancy.objects.filter(order=order, kind="stuck", status__in=UNDER_WORK).first(),
     }
     return page(request, "clearing", _("清除卡住的申报"), **context)
 

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_GET
 from core import clock
 from core.models import User
 from payments.models import Discrepancy
-from payments.states import DISCREPANCY
+from payments.states import DISCREPANCY, UNDER_WORK
 from portal.console.page import page
 from portal.console.scope import discrepancies_for, staff_of
-from reconciliation.discrepancies import OPEN, without_owner_too_long
+from reconciliation.discrepancies import without_owner_too_long
 from reconciliation.models import Waiver
 
 SHOWN = 200
@@ -44,7 +44,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     """Open ones by age, narrowed to one's own, to those without an owner, to those that wait, or to a kind."""
     user = staff_of(request)
     wanted, kind = request.GET.get("show", ""), request.GET.get("kind", "")
-    all_open = discrepancies_for(user).filter(status__in=OPEN).select_related("order", "owner")
+    all_open = discrepancies_for(user).filter(status__in=UNDER_WORK).select_related("order", "owner")
     overdue = list(without_owner_too_long(all_open)[:SHOWN])
     narrowed = _narrowed(all_open, user, wanted)
     if kind in Discrepancy.Kind.values:
@@ -86,7 +86,7 @@ def _item(row: Discrepancy, late: set[int], waiting: set[int]) -> Item:
 
 def next_after(user: User, row: Discrepancy) -> Discrepancy | None:
     """The next one that is the user's or nobody's, by age."""
-    rows = discrepancies_for(user).filter(status__in=OPEN).exclude(pk=row.pk).order_by("opened_at", "pk")
+    rows = discrepancies_for(user).filter(status__in=UNDER_WORK).exclude(pk=row.pk).order_by("opened_at", "pk")
     mine = [each for each in rows[:SHOWN] if each.owner_id in (None, user.pk)]
     after = [each for each in mine if (each.opened_at, each.pk) > (row.opened_at, row.pk)]
     return next(iter([*after, *mine]), None)

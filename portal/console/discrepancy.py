@@ -14,7 +14,7 @@ from core.models import User
 from core.refusals import SHORTEST_REASON, Refused
 from payments.models import Discrepancy, Refund
 from payments.refunds import request_refund_of_held
-from payments.states import AT_GATEWAY, DISCREPANCY
+from payments.states import AT_GATEWAY, DISCREPANCY, UNDER_WORK
 from payments.words import figures
 from portal.console.discrepancies import next_after, reference
 from portal.console.evidence import ANSWERS, gather
@@ -37,7 +37,7 @@ def detail(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
     """Everything about it on one page."""
     user = staff_of(request)
     row = discrepancy_or_404(user, discrepancy_id)
-    is_open = row.status in work.OPEN
+    is_open = row.status in UNDER_WORK
     waiver = Waiver.objects.filter(discrepancy=row, outcome="").select_related("asked_by").first()
     held = work.held_fen(row)
     context = {
@@ -68,7 +68,7 @@ def detail(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
 
 def _verdict(row: Discrepancy, user: User, held: int, waiver: Waiver | None) -> tuple[str, str, str]:
     """(class, sentence, what it means)."""
-    if row.status not in work.OPEN:
+    if row.status not in UNDER_WORK:
         return "info", str(DISCREPANCY.states[row.status].label), _("已经了结，只供查看。")
     if waiver is not None:
         who = waiver.asked_by.name
