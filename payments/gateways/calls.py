@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -119,6 +120,11 @@ class Caller:
             weakref.finalize(self, transport.close)
             self._made = (os.getpid(), transport)
         return self._made[1]
+
+
+def cashier_origins(stated: tuple[str, ...], usual: tuple[str, ...], address: str) -> tuple[str, ...]:
+    """Where a gateway's cashier may be: what the settings state, else the vendor's own and where we call it."""
+    return stated or (*usual, "{0.scheme}://{0.netloc}".format(urlsplit(address)))
 
 
 def _read(response: httpx.Response, ends_at: float, bytes_max: int) -> bytes:

@@ -76,7 +76,7 @@ def _second_person(user: User) -> dict[str, list[Any]]:
 
 def _refunds(user: User) -> list[tuple[Refund, State]]:
     """Refunds that somebody must look at: asked for, or not gone through."""
-    rows = refunds_for(user).filter(status__in=("requested", "failed")).order_by("requested_at")
+    rows = refunds_for(user).filter(status__in=("requested", "failed", "outside")).order_by("requested_at")
     return [(row, REFUND.states[row.status]) for row in rows[:SHOWN]]
 
 
