@@ -164,7 +164,7 @@ def _mark_processed(row: Notification, outcome: str) -> None:
 
 def _settle_case(row: Notification, outcome: str) -> None:
     """It has taken effect after all: what was said about its waiting is over, unless somebody works on it."""
-    waited = Discrepancy.objects.filter(key=f"notice:{row.pk}", kind=Discrepancy.Kind.UNPROCESSED, status="open")
+    waited = Discrepancy.objects.filter(key=f"notice:{row.pk}", kind=Discrepancy.Kind.UNPROCESSED)
     ids = list(waited.values_list("pk", flat=True))
     advance(Discrepancy, ids, "settle", actor="system:notification", evidence={"outcome": outcome})
 
