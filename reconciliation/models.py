@@ -156,7 +156,7 @@ class Finding(models.Model):
     resolution = models.CharField(max_length=20, blank=True)  # what became of it; empty: still to be worked
     resolved_at = models.DateTimeField(null=True)
     discrepancy = models.ForeignKey("payments.Discrepancy", models.PROTECT, null=True, related_name="findings")
-    tries = models.SmallIntegerField(default=0)  # how often a rule could not work it
+    tries = models.SmallIntegerField(db_default=0)  # how often a rule could not work it
 
     class Meta:
         verbose_name = _("对账差异")

@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='finding',
             name='tries',
-            field=models.SmallIntegerField(default=0),
+            field=models.SmallIntegerField(db_default=0),
         ),
         migrations.AlterField(
             model_name='clearing',
