@@ -264,8 +264,9 @@ def _refuse(look: Look, ground: str) -> None:
 def _clear(clearing: Clearing, look: Look, staff: User) -> None:
     """Close the order and free its declarations; the payer is told by the sweep that reads the history."""
     evidence: Mapping[str, Any] = {
-        "source": "staff", "clearing": clearing.pk, "ground": clearing.ground, "document": clearing.document_no,
-        "document_sha256": clearing.sha256, "asked_by": clearing.asked_by.username, **_plain(look),
+        **_plain(look), "source": "staff", "clearing": clearing.pk, "ground": clearing.ground,
+        "document": clearing.document_no, "document_sha256": clearing.sha256,
+        "asked_by": clearing.asked_by.username,
     }  # fmt: skip
     if not expire_order(order_id=clearing.order_id, actor=staff.actor, evidence=evidence):
         raise Refused("finished")

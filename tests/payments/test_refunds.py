@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from core import clock
 from core.models import Transition
 from core.refusals import Refused
+from payments import gateways
 from payments.checkout import open_checkout
 from payments.facts import family_facts, judge
 from payments.gateways.alipay.client import Alipay
@@ -301,6 +302,19 @@ def test_unknown_stays_unknown_without_end_and_becomes_a_case_after_two_days(des
     assert refresh_refund(refund_no=refund.refund_no).status == "refunded"
     case.refresh_from_db()
     assert case.status == "settled"
+
+
+def test_a_refund_that_cannot_even_be_asked_about_waits_by_steps_and_is_shown_to_somebody(desk, family, zhao, settings):
+    """W7: what breaks each sweep in the same way stops no other, and does not repeat itself in silence."""
+    refund = approved(paid_order(family), family.payer, zhao)
+    send_refund(refund_no=refund.refund_no)
+    settings.GATEWAYS["wechat_pay"]["apiv3_key"] = "too short"
+    gateways.gateway.cache_clear()
+    long_sent(refund, days=2, minutes=1)
+    due()
+    assert refresh_pending_refunds() == 1
+    assert (now(refund).status, now(refund).next_check_at > clock.now()) == ("sent", True)
+    assert (Discrepancy.objects.get().kind, Discrepancy.objects.get().owner) == ("stuck", zhao)
 
 
 def test_a_first_try_that_is_refused_fails_with_a_case_and_the_money_stays(desk, family, zhao):
