@@ -2,6 +2,9 @@
 
 from typing import Any
 
+SHORTEST_REASON = 4
+"""Characters that a reason given by a member of staff has at least."""
+
 
 class Refused(Exception):
     """The operation did nothing, for a reason that the caller can explain.
@@ -14,3 +17,11 @@ class Refused(Exception):
         super().__init__(code)
         self.code = code
         self.facts = facts
+
+
+def given_reason(text: str, *, longest: int, code: str = "no_reason") -> str:
+    """What somebody gives as his reason, trimmed and cut. Raises Refused(code) where it says too little."""
+    reason = text.strip()[:longest]
+    if len(reason) < SHORTEST_REASON:
+        raise Refused(code)
+    return reason

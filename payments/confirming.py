@@ -119,6 +119,8 @@ def _hold_mismatch(order: PaymentOrder, payment: Payment, wrong: list[str]) -> O
             order_id=order.pk, amount_fen=result.amount_fen or 0, paid_at=result.paid_at or clock.now(),
             source=payment.source,
         )  # fmt: skip
+        if receipt_id is None and _is_known(order, payment):
+            return Outcome.MISMATCH
     found = open_discrepancy(
         kind=Discrepancy.Kind.AMOUNT if is_amount else Discrepancy.Kind.WRONG_PARTY,
         key=f"mismatch:{payment.gateway}:{result.trade_no}:{payment.source}",
@@ -131,6 +133,13 @@ def _hold_mismatch(order: PaymentOrder, payment: Payment, wrong: list[str]) -> O
     if receipt_id is not None:
         allocate(receipt_id, [Put("discrepancy", found.pk, result.amount_fen or 0)])
     return Outcome.MISMATCH
+
+
+def _is_known(order: PaymentOrder, payment: Payment) -> bool:
+    """Whether this money has been recorded for this order: it is held, or has been given back since."""
+    result = payment.result
+    rows = Receipt.objects.filter(gateway=payment.gateway, gateway_trade_no=result.trade_no, order=order)
+    return rows.filter(amount_fen=result.amount_fen or 0).exists()
 
 
 def _known_trade(order: PaymentOrder, payment: Payment) -> Outcome:

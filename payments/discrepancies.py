@@ -5,6 +5,7 @@ from typing import Any
 from core import clock
 from core.transitions import record_creation
 from payments.models import Declaration, Discrepancy, PaymentOrder
+from payments.states import UNDER_WORK
 
 
 def open_discrepancy(
@@ -19,9 +20,16 @@ def open_discrepancy(
     facts: dict[str, Any] | None = None,
     owner_id: int | None = None,
 ) -> Discrepancy:
-    """Open a case, once for each `key`: a second call returns the first one's row."""
+    """Open a case, one at a time for each `key`: while it is not over, a second call returns the first one's row.
+
+    Trouble that comes after its case was ended is new trouble and opens a new one, but what two people have let go is
+    not asked again in the same words. A partial unique index keeps two that come at once from opening two.
+    """
+    if receipt_id is None and (let_go := _let_go(key, facts or {})):
+        return let_go
     found, made = Discrepancy.objects.get_or_create(
         key=key,
+        status__in=UNDER_WORK,
         defaults={
             "kind": kind,
             "amount_fen": amount_fen,
@@ -36,3 +44,7 @@ def open_discrepancy(
     if made:
         record_creation(Discrepancy, [found.pk], status="open", actor=actor, evidence={"kind": kind, "key": key})
     return found
+
+
+def _let_go(key: str, facts: dict[str, Any]) -> Discrepancy | None:
+    return Discrepancy.objects.filter(key=key, status="waived", facts=facts).order_by("-pk").first()

@@ -3,7 +3,29 @@
 Deferred to the commit, because a payment writes its rows one after the other.
 """
 
-MONEY = """
+
+def _holds_its_money(status: str, table: str, kind: str, also: str = "") -> str:
+    """A trigger: whatever comes into this status holds exactly its amount by then."""
+    return f"""
+CREATE FUNCTION payments_guard_{status}() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE held bigint;
+BEGIN
+    SELECT coalesce(sum(amount_fen), 0) INTO held FROM payments_allocation
+        WHERE target_kind = '{kind}' AND target_id = NEW.id{also};
+    IF held <> NEW.amount_fen THEN
+        RAISE EXCEPTION '{kind} % is {status} but holds % of % fen', NEW.id, held, NEW.amount_fen
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER guard_{status} AFTER UPDATE OF status ON {table}
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.status = '{status}')
+    EXECUTE FUNCTION payments_guard_{status}();
+"""
+
+
+MONEY = (
+    """
 CREATE FUNCTION payments_guard_receipt() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     wanted bigint;
@@ -24,21 +46,9 @@ CREATE CONSTRAINT TRIGGER guard_receipt AFTER INSERT ON payments_receipt
 CREATE CONSTRAINT TRIGGER guard_receipt AFTER INSERT ON payments_allocation
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION payments_guard_receipt();
 
-CREATE FUNCTION payments_guard_paid() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE held bigint;
-BEGIN
-    SELECT coalesce(sum(amount_fen), 0) INTO held FROM payments_allocation
-        WHERE target_kind = 'declaration' AND target_id = NEW.id;
-    IF held <> NEW.amount_fen THEN
-        RAISE EXCEPTION 'declaration % is paid but holds % of % fen', NEW.id, held, NEW.amount_fen
-            USING ERRCODE = 'check_violation';
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE CONSTRAINT TRIGGER guard_paid AFTER UPDATE OF status ON payments_declaration
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.status = 'paid')
-    EXECUTE FUNCTION payments_guard_paid();
-
+"""
+    + _holds_its_money("paid", "payments_declaration", "declaration")
+    + """
 CREATE FUNCTION payments_guard_freed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM payments_paymentorder
@@ -65,6 +75,7 @@ END $$;
 CREATE CONSTRAINT TRIGGER guard_order AFTER INSERT ON payments_paymentorder
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION payments_guard_order();
 """
+)
 
 DROP_MONEY = """
 DROP FUNCTION payments_guard_receipt() CASCADE;
@@ -73,7 +84,8 @@ DROP FUNCTION payments_guard_freed() CASCADE;
 DROP FUNCTION payments_guard_order() CASCADE;
 """
 
-REFUNDS = """
+REFUNDS = (
+    """
 CREATE FUNCTION payments_guard_refund() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     whole bigint;
@@ -114,21 +126,9 @@ CREATE TRIGGER guard_refund_fixed
            NEW.gateway))
     EXECUTE FUNCTION payments_guard_refund_fixed();
 
-CREATE FUNCTION payments_guard_refunded() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE held bigint;
-BEGIN
-    SELECT coalesce(sum(amount_fen), 0) INTO held FROM payments_allocation
-        WHERE target_kind = 'refund' AND target_id = NEW.id AND receipt_id = NEW.receipt_id;
-    IF held <> NEW.amount_fen THEN
-        RAISE EXCEPTION 'refund % is settled but holds % of % fen', NEW.id, held, NEW.amount_fen
-            USING ERRCODE = 'check_violation';
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE CONSTRAINT TRIGGER guard_refunded AFTER UPDATE OF status ON payments_refund
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.status = 'refunded')
-    EXECUTE FUNCTION payments_guard_refunded();
-
+"""
+    + _holds_its_money("refunded", "payments_refund", "refund", " AND receipt_id = NEW.receipt_id")
+    + """
 CREATE FUNCTION payments_guard_given_back() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM payments_refund
@@ -141,6 +141,7 @@ CREATE CONSTRAINT TRIGGER guard_given_back AFTER UPDATE OF status ON payments_de
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.status = 'refunded')
     EXECUTE FUNCTION payments_guard_given_back();
 """
+)
 
 DROP_REFUNDS = """
 DROP FUNCTION payments_guard_refund() CASCADE;

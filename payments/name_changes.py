@@ -8,7 +8,7 @@ from django.db import transaction
 from core import clock
 from core.identity import fold_name, is_name, normalise_name
 from core.models import User
-from core.refusals import Refused
+from core.refusals import Refused, given_reason
 from payments.facts import person_facts
 from payments.policies.terms import Owner, lookup_chain
 from registration.models import NameChange, Registration
@@ -42,10 +42,9 @@ def confirm_name_change(*, registration_id: int, new_name: str, reason: str, sta
         raise Refused("bad_name")
     if name == registration.name:
         raise Refused("same_name")
-    if len(reason.strip()) < 4:
-        raise Refused("no_reason")
+    given = given_reason(reason, longest=200)
     change = NameChange.objects.create(
-        registration=registration, old_name=registration.name, new_name=name, reason=reason.strip()[:200],
+        registration=registration, old_name=registration.name, new_name=name, reason=given,
         confirmed_by=staff, confirmed_at=clock.now(),
     )  # fmt: skip
     Registration.objects.filter(pk=registration.pk).update(name=name, name_folded=fold_name(name))

@@ -17,6 +17,7 @@ from core import clock, limiter
 from core.heartbeats import beat
 from core.refusals import Refused
 from core.statements import Prepared, load
+from core.transitions import advance
 from payments import gateways
 from payments.confirming import Outcome, Payment, confirm_payment
 from payments.discrepancies import open_discrepancy
@@ -167,6 +168,15 @@ WHERE id = %s""")
 def _mark_processed(row: Notification, outcome: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_PROCESSED, [clock.now(), row.tries + 1, outcome, row.pk])
+    if row.outcome == "case" and outcome != "case":
+        _settle_case(row, outcome)
+
+
+def _settle_case(row: Notification, outcome: str) -> None:
+    """It has taken effect after all: what was said about its waiting is over, unless somebody works on it."""
+    waited = Discrepancy.objects.filter(key=f"notice:{row.pk}", kind=Discrepancy.Kind.UNPROCESSED)
+    ids = list(waited.values_list("pk", flat=True))
+    advance(Discrepancy, ids, "settle", actor="system:notification", evidence={"outcome": outcome})
 
 
 def _ask_gateway(row: Notification) -> str:
@@ -253,7 +263,8 @@ def _open_unknown(row: Notification, reason: str) -> None:
         )  # fmt: skip
     found = open_discrepancy(
         kind=Discrepancy.Kind.UNKNOWN_ORDER if unknown else Discrepancy.Kind.UNPROCESSED,
-        key=f"notice:{row.pk}", amount_fen=amount_fen, actor="system:notification", receipt_id=receipt_id,
+        key=f"{'notice-money' if unknown else 'notice'}:{row.pk}", amount_fen=amount_fen,
+        actor="system:notification", receipt_id=receipt_id,
         facts={"notification": row.pk, "order_no": row.order_no, "reason": reason, "said": row.result},
     )  # fmt: skip
     if receipt_id is not None:

@@ -9,7 +9,7 @@ import logging
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Exists, F, OuterRef
 
 from core import clock
@@ -18,6 +18,7 @@ from core.refusals import Refused
 from core.transitions import advance, advance_one
 from payments.gateways import availability
 from payments.gateways.base import (
+    ENDED_BADLY,
     GatewayRefused,
     GatewayUnreachable,
     RefundDesk,
@@ -40,7 +41,7 @@ BATCH_TIME = timedelta(seconds=45)
 CASE_AFTER = timedelta(days=2)
 WITH_US = ("approved", "sending", "sent")  # what the sweep looks at
 AT_GATEWAY = ("sending", "sent")
-ENDED_BADLY = (RefundState.CLOSED, RefundState.ABNORMAL)
+NOT_THROUGH = ("failed", "outside")
 REASON = "社会保险费退费"  # what the payer's wallet shows
 
 
@@ -55,8 +56,8 @@ def send_refund(*, refund_no: str, actor: str = "system:refund") -> Refund:
     elif known is not None and known.state is RefundState.SUCCESS:
         _act_on(refund, known, source="query")
     elif _begin_sending(refund, actor=actor):
-        if known is not None and known.state is RefundState.PROCESSING:
-            _act_on(refund, known, source="query")
+        if known is not None and known.state in (RefundState.PROCESSING, *ENDED_BADLY):
+            _act_on(refund, known, source="query")  # told again, it would only say so again
         else:
             _hand_over(refund)
     refund.refresh_from_db()
@@ -68,20 +69,33 @@ def refresh_refund(*, refund_no: str) -> Refund:
     refund = _found(refund_no)
     if refund.status == "approved":
         return send_refund(refund_no=refund_no)
-    if refund.status not in (*AT_GATEWAY, "failed"):
-        return refund
+    if refund.status in NOT_THROUGH:
+        ask_about_failed(refund_no=refund_no)
+    elif refund.status in AT_GATEWAY:
+        _find_out(refund)
+    refund.refresh_from_db()
+    return refund
+
+
+def _find_out(refund: Refund) -> None:
     result = _ask(refund)
-    if refund.status == "failed":
-        if result is not None and result.state is RefundState.SUCCESS:
-            _act_on(refund, result, source="query")
-    elif result is None:
+    if result is None:
         _ask_again_later(refund)
     elif result.state is RefundState.NOT_FOUND and _is_known_by_now(refund):
         _hand_over(refund)
     else:
         _act_on(refund, result, source="query")
-    refund.refresh_from_db()
-    return refund
+
+
+def ask_about_failed(*, refund_no: str) -> RefundState | None:
+    """What the gateway says now of a refund that did not go through; its success takes effect. None is silence."""
+    refund = _found(refund_no)
+    result = _ask(refund) if refund.status in NOT_THROUGH else None
+    if result is None:
+        return None
+    if result.state is RefundState.SUCCESS:
+        _act_on(refund, result, source="query")
+    return result.state
 
 
 def refund_ref(refund: Refund) -> RefundRef:
@@ -225,9 +239,18 @@ def refresh_pending_refunds() -> int:
             refresh_refund(refund_no=refund_no)
         except Exception:  # one poisoned row must not stop the sweep (W7)
             log.exception("refund %s could not be refreshed", refund_no[-6:])
+            _put_off(refund_no)
         looked_at += 1
     beat("payments.tasks.refresh_pending_refunds")
     return looked_at
+
+
+def _put_off(refund_no: str) -> None:
+    """What cannot be worked is tried by growing steps too, and after two days somebody is shown it."""
+    try:
+        _ask_again_later(_found(refund_no))
+    except DatabaseError:
+        log.exception("refund %s could not be put off", refund_no[-6:])
 
 
 def refund_held_money() -> int:

@@ -11,13 +11,12 @@ from django.db import transaction
 
 from core import audit
 from core.models import AuditEntry, User
-from core.refusals import Refused
+from core.refusals import Refused, given_reason
 from payments.models import Refund
 from payments.refunds import approve_refund, locked_refund
 
 ACTION = "review_refund"
-SHORTEST = 4
-"""Characters of a reason at least, as everywhere in the console."""
+LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,6 @@ def review_refund(*, refund_no: str, note: str, staff: User) -> Review:
     Raises Refused: `unknown_refund`, `finished`, `not_staff`, `no_review_needed`, `reviewed`, `no_note`.
     """
     refund = locked_refund(refund_no)
-    note = note.strip()[:200]
     if not staff.is_staff:
         raise Refused("not_staff")
     if refund.status != "requested":
@@ -64,8 +62,7 @@ def review_refund(*, refund_no: str, note: str, staff: User) -> Review:
         raise Refused("no_review_needed")
     if first_review(refund) is not None:
         raise Refused("reviewed")
-    if len(note) < SHORTEST:
-        raise Refused("no_note")
+    note = given_reason(note, longest=LONGEST, code="no_note")
     entry = audit.record(
         actor=staff.actor, action=ACTION, subject_kind="refund", subject_id=refund_no, reason=note,
         detail={"name": staff.name, "amount_fen": refund.amount_fen},

@@ -12,15 +12,15 @@ from django.db import transaction
 from django.db.models import Q
 
 from core import clock
+from core.models import User
 from core.refusals import Refused
 from core.transitions import advance, advance_one
 from payments.declarations import free
 from payments.discrepancies import open_discrepancy
 from payments.gateways.base import RefundResult, RefundState
-from payments.models import Declaration, Discrepancy, PaymentOrder, PeriodClaim, Refund
+from payments.models import Declaration, Discrepancy, PeriodClaim, Refund
 from payments.receipts import Put, allocate
-from payments.refunds import locked_refund
-from payments.states import UNDECIDED
+from payments.refunds import lock_order, locked_refund
 
 
 class RefundOutcome(StrEnum):
@@ -67,8 +67,7 @@ def _locked(refund_no: str) -> Refund:
     found = Refund.objects.filter(refund_no=refund_no).select_related("receipt").first()
     if found is None:
         raise Refused("unknown_refund")
-    if found.receipt.order_id is not None:
-        PaymentOrder.objects.select_for_update().get(pk=found.receipt.order_id)
+    lock_order(found.receipt.order_id)
     if found.declaration_id is not None:
         Declaration.objects.select_for_update().get(pk=found.declaration_id)
         list(PeriodClaim.objects.select_for_update().filter(declaration=found.declaration_id).order_by("pk"))
@@ -83,7 +82,7 @@ def _settle(refund: Refund, evidence: RefundEvidence) -> RefundOutcome:
     if wrong:
         return _hold_mismatch(refund, evidence, wrong)
     if refund.status == "refunded":
-        return RefundOutcome.REPEATED
+        return _hold_second_return(refund, evidence) if refund.is_outside else RefundOutcome.REPEATED
     _catch_up(refund, evidence)
     values = {
         "settled_at": result.refunded_at or clock.now(),
@@ -93,8 +92,7 @@ def _settle(refund: Refund, evidence: RefundEvidence) -> RefundOutcome:
     }
     if not advance_one(refund, "settle", actor=evidence.actor, evidence=evidence.as_json(), values=values):
         raise RuntimeError(f"refund {refund.pk} could not be settled from {refund.status}")
-    _move_money(refund, evidence)
-    _close_cases(refund, evidence)
+    _move_money(refund, actor=evidence.actor, source=evidence.source)
     return RefundOutcome.REFUNDED
 
 
@@ -107,7 +105,7 @@ def _differences(refund: Refund, evidence: RefundEvidence) -> list[str]:
         "merchant": (result.merchant_id, refund.merchant_id),
         "trade": (result.trade_no, refund.receipt.gateway_trade_no),
         "amount": (result.amount_fen, refund.amount_fen),
-        "decided": (refund.status not in UNDECIDED, True),
+        "decided": (bool(refund.rule or refund.approved_by_id), True),
     }
     return [name for name, (theirs, ours) in said.items() if theirs != ours]
 
@@ -125,9 +123,21 @@ def _hold_mismatch(refund: Refund, evidence: RefundEvidence, wrong: list[str]) -
     return RefundOutcome.MISMATCH
 
 
+def _hold_second_return(refund: Refund, evidence: RefundEvidence) -> RefundOutcome:
+    """Two people have given it back in another way, and now the gateway says that it did: it may have gone twice."""
+    open_discrepancy(
+        kind=Discrepancy.Kind.REFUND, key=f"refund-twice:{refund.pk}", amount_fen=refund.amount_fen,
+        actor=evidence.actor, order=refund.receipt.order, owner_id=refund.approved_by_id,
+        facts={"refund_no": refund.refund_no, "reason": "given_back_twice"},
+    )  # fmt: skip
+    return RefundOutcome.MISMATCH
+
+
 def _catch_up(refund: Refund, evidence: RefundEvidence) -> None:
     """A success proves that the refund was sent, also where it was held to have failed or waited for another try."""
     told = {"because": evidence.source}
+    if refund.status == "outside":
+        advance_one(refund, "take_back", actor=evidence.actor, evidence=told)
     if refund.status == "failed":
         advance_one(refund, "retry", actor=evidence.actor, evidence=told)
     if refund.status == "approved":
@@ -135,9 +145,9 @@ def _catch_up(refund: Refund, evidence: RefundEvidence) -> None:
         advance_one(refund, "send", actor=evidence.actor, evidence=told, values=values)
 
 
-def _move_money(refund: Refund, evidence: RefundEvidence) -> None:
+def _move_money(refund: Refund, *, actor: str, source: str) -> None:
     """From where it lay to the refund, by signed rows; a declaration is refunded, a discrepancy is over."""
-    told = {"refund": refund.pk, "refund_no": refund.refund_no, "source": evidence.source}
+    told = {"refund": refund.pk, "refund_no": refund.refund_no, "source": source}
     kind, target = ("discrepancy", refund.discrepancy_id) if refund.declaration_id is None else (
         "declaration", refund.declaration_id)  # fmt: skip
     if target is None:
@@ -145,22 +155,68 @@ def _move_money(refund: Refund, evidence: RefundEvidence) -> None:
     puts = [Put(kind, target, -refund.amount_fen), Put("refund", refund.pk, refund.amount_fen)]
     allocate(refund.receipt_id, puts)
     if refund.declaration_id is None:
-        _end([target], evidence.actor, told)
-    elif not free([target], "refund", actor=evidence.actor, evidence=told):
+        _end([target], actor, told)
+    elif not free([target], "refund", actor=actor, evidence=told):
         raise RuntimeError(f"declaration {target} is not paid and cannot be refunded")
+    _end(_cases_of(refund), actor, told)
 
 
-def _close_cases(refund: Refund, evidence: RefundEvidence) -> None:
+def _cases_of(refund: Refund) -> list[int]:
     """What was opened because it failed or took too long."""
     ours = Q(key__startswith=f"refund-failed:{refund.pk}:") | Q(key=f"refund-stuck:{refund.pk}")
-    cases = Discrepancy.objects.filter(ours).values_list("pk", flat=True)
-    _end(list(cases), evidence.actor, {"refund": refund.pk, "source": evidence.source})
+    return list(Discrepancy.objects.filter(ours).values_list("pk", flat=True))
 
 
 def _end(discrepancy_ids: list[int], actor: str, told: Mapping[str, Any]) -> None:
     """Settle what nobody has taken in hand, resolve what somebody has."""
     advance(Discrepancy, discrepancy_ids, "settle", actor=actor, evidence=told)
     advance(Discrepancy, discrepancy_ids, "resolve", actor=actor, evidence=told)
+
+
+@transaction.atomic
+def settle_outside(*, refund_no: str, approved_by: User, evidence: Mapping[str, Any]) -> Refund:
+    """The second person says that it was given back in another way: books and period as after any other refund.
+
+    Raises Refused: `unknown_refund`, `finished` (with status), `same_person`.
+    """
+    refund = _locked(refund_no)
+    if refund.status != "outside":
+        raise Refused("finished", status=refund.status)
+    if refund.requested_by_id == approved_by.pk and refund.approved_by_id is None:
+        raise Refused("same_person")
+    moment = clock.now()
+    values: dict[str, Any] = {"settled_at": moment, "next_check_at": None, "is_outside": True}
+    if refund.approved_by_id is None and not refund.rule:
+        values |= {"approved_by_id": approved_by.pk, "approved_at": moment}
+    actor = approved_by.actor
+    advance_one(refund, "settle_outside", actor=actor, evidence={"source": "staff", **evidence}, values=values)
+    _move_money(refund, actor=actor, source="staff")
+    return refund
+
+
+@transaction.atomic
+def set_aside(*, refund_no: str, actor: str) -> Refund:
+    """A failed refund goes back in another way: until the second person has decided nobody sends it again.
+
+    Raises Refused: `unknown_refund`, `not_failed` (with status).
+    """
+    refund = locked_refund(refund_no)
+    if not advance_one(refund, "set_aside", actor=actor, evidence={"failure": refund.failure}):
+        raise Refused("not_failed", status=refund.status)
+    return refund
+
+
+@transaction.atomic
+def drop_outside(*, refund_no: str, actor: str) -> Refund:
+    """It was not given back in another way: a failed refund is one again, any other was never asked for.
+
+    Raises Refused: `unknown_refund`, `finished` (with status).
+    """
+    refund = locked_refund(refund_no)
+    was_decided = bool(refund.rule or refund.approved_by_id)
+    if not advance_one(refund, "take_back" if was_decided else "drop", actor=actor):
+        raise Refused("finished", status=refund.status)
+    return refund
 
 
 @transaction.atomic

@@ -15,8 +15,10 @@ from core.models import User
 from core.nudge import nudge
 from core.refusals import Refused
 from core.transitions import advance_one, record_creation
+from payments.gateways.base import ENDED_BADLY
 from payments.gateways.desks import refund_desk
 from payments.models import Allocation, Declaration, Discrepancy, PaymentOrder, Receipt, Refund
+from payments.states import UNDER_WORK
 
 RULES = {
     Discrepancy.Kind.DUPLICATE.value: Refund.Reason.DUPLICATE,
@@ -46,18 +48,7 @@ def request_refund(
     Raises Refused: `unknown_declaration`, `not_yours` (a resident gives back only what he has paid), `not_paid` (with
     status), `in_refund` (with refund_no), `no_gateway` (the channel gives nothing back by itself), `no_money`.
     """
-    found = Declaration.objects.filter(declaration_no=declaration_no).only("pk", "order_id").first()
-    if found is None:
-        raise Refused("unknown_declaration")
-    _lock_order(found.order_id)
-    declaration = Declaration.objects.select_for_update().get(pk=found.pk)
-    if not requested_by.is_staff and declaration.payer_id != requested_by.pk:
-        raise Refused("not_yours")
-    if declaration.status != "paid":
-        raise Refused("not_paid", status=declaration.status)
-    _refuse_second(refund_of(declaration))
-    receipt, amount_fen = _lying_at(Allocation.Target.DECLARATION, declaration.pk)
-    money = _Money(receipt, amount_fen, declaration=declaration)
+    money = _paid_for(declaration_no, requested_by)
     return _open(money, reason=reason, note=note, actor=actor, requested_by=requested_by)
 
 
@@ -75,9 +66,30 @@ def request_refund_of_held(
         raise Refused("not_staff")
     if discrepancy.kind not in BY_STAFF:
         raise Refused("not_held", kind=discrepancy.kind)
-    if discrepancy.status not in ("open", "in_hand"):
-        raise Refused("finished", status=discrepancy.status)
+    _refuse_over(discrepancy)
     return _open(_held_by(discrepancy), reason=reason, note=note, actor=actor, requested_by=requested_by)
+
+
+@transaction.atomic
+def open_outside(
+    *, note: str, requested_by: User, declaration_no: str = "", discrepancy_id: int | None = None
+) -> Refund:
+    """Money that has gone back in another way, or goes: of a paid declaration, or held by a discrepancy.
+
+    It waits, asked for at no gateway, for the second person (`refund_outside`). Raises Refused: as `request_refund`
+    and `request_refund_of_held`, but `no_gateway` and `not_held`.
+    """
+    if not requested_by.is_staff:
+        raise Refused("not_staff")
+    if discrepancy_id is None:
+        money, reason = _paid_for(declaration_no, requested_by), Refund.Reason.RETURNED
+    else:
+        discrepancy = _locked_discrepancy(discrepancy_id)
+        _refuse_over(discrepancy)
+        money = _held_by(discrepancy)
+        reason = RULES.get(discrepancy.kind, Refund.Reason.UNKNOWN_MONEY)
+    actor = requested_by.actor
+    return _open(money, reason=reason, note=note, actor=actor, requested_by=requested_by, status="outside")
 
 
 @transaction.atomic
@@ -122,15 +134,25 @@ def reject_refund(*, refund_no: str, why: str, actor: str) -> Refund:
 
 @transaction.atomic
 def retry_refund(*, refund_no: str, actor: str) -> Refund:
-    """Send a failed refund once more, under its number. Raises Refused: `unknown_refund`, `not_failed`."""
+    """Send a failed refund once more, under its number.
+
+    Raises Refused: `unknown_refund`, `not_failed`, `ended` (no gateway moves it any more: it goes back in another way).
+    """
     refund = locked_refund(refund_no)
     if refund.status != "failed":
         raise Refused("not_failed", status=refund.status)
+    if has_ended(refund):
+        raise Refused("ended", failure=refund.failure)
     evidence = {"failure": refund.failure, "tries": refund.tries}
     values = {"next_check_at": clock.now(), "checks": 0, "failure": ""}
     advance_one(refund, "retry", actor=actor, evidence=evidence, values=values)
     nudge("payments.tasks.send_refund", refund_no)
     return refund
+
+
+def has_ended(refund: Refund) -> bool:
+    """Whether its gateway has said that nothing moves any more under this refund's number."""
+    return refund.status == "failed" and refund.failure in ENDED_BADLY
 
 
 def refund_of(declaration: Declaration) -> Refund | None:
@@ -165,25 +187,47 @@ def _approve(refund: Refund, *, actor: str, approved_by: User | None = None) -> 
 
 
 def _open(
-    money: _Money, *, reason: Refund.Reason, note: str, actor: str, requested_by: User | None = None, rule: str = ""
-) -> Refund:
+    money: _Money, *, reason: Refund.Reason, note: str, actor: str, requested_by: User | None = None, rule: str = "",
+    status: str = "requested",
+) -> Refund:  # fmt: skip
     """Write the request down. The database refuses a second one, and more than the receipt holds (I8)."""
-    if refund_desk(money.receipt.gateway) is None:
+    if status == "requested" and refund_desk(money.receipt.gateway) is None:
         raise Refused("no_gateway", gateway=money.receipt.gateway)
     refund = Refund.objects.create(
         receipt=money.receipt, declaration=money.declaration, discrepancy=money.discrepancy,
         amount_fen=money.amount_fen, reason=reason, note=note[:200], rule=rule, requested_actor=actor,
         requested_by=requested_by, requested_at=clock.now(), gateway=money.receipt.gateway,
-        merchant_id=money.receipt.merchant_id,
+        merchant_id=money.receipt.merchant_id, status=status,
     )  # fmt: skip
-    record_creation(Refund, [refund.pk], status="requested", actor=actor, evidence={"reason": reason, "note": note})
+    record_creation(Refund, [refund.pk], status=status, actor=actor, evidence={"reason": reason, "note": note})
     return refund
+
+
+def _paid_for(declaration_no: str, requested_by: User) -> _Money:
+    """The money of a paid declaration, which stands still from here on."""
+    found = Declaration.objects.filter(declaration_no=declaration_no).only("pk", "order_id").first()
+    if found is None:
+        raise Refused("unknown_declaration")
+    lock_order(found.order_id)
+    declaration = Declaration.objects.select_for_update().get(pk=found.pk)
+    if not requested_by.is_staff and declaration.payer_id != requested_by.pk:
+        raise Refused("not_yours")
+    if declaration.status != "paid":
+        raise Refused("not_paid", status=declaration.status)
+    _refuse_second(refund_of(declaration))
+    receipt, amount_fen = _lying_at(Allocation.Target.DECLARATION, declaration.pk)
+    return _Money(receipt, amount_fen, declaration=declaration)
 
 
 def _held_by(discrepancy: Discrepancy) -> _Money:
     _refuse_second(Refund.objects.filter(discrepancy=discrepancy).order_by("-pk").first())
     receipt, amount_fen = _lying_at(Allocation.Target.DISCREPANCY, discrepancy.pk)
     return _Money(receipt, amount_fen, discrepancy=discrepancy)
+
+
+def _refuse_over(discrepancy: Discrepancy) -> None:
+    if discrepancy.status not in UNDER_WORK:
+        raise Refused("finished", status=discrepancy.status)
 
 
 def _refuse_second(refund: Refund | None) -> None:
@@ -201,12 +245,12 @@ def _lying_at(target_kind: Allocation.Target, target_id: int) -> tuple[Receipt, 
     return Receipt.objects.get(pk=receipt_id), held
 
 
-def _lock_order(order_id: int | None) -> None:
+def lock_order(order_id: int | None) -> None:
     """Its lines and whatever its money does stand still until the end of the transaction."""
     if order_id is not None:
         PaymentOrder.objects.select_for_update().get(pk=order_id)
 
 
 def _locked_discrepancy(discrepancy_id: int) -> Discrepancy:
-    _lock_order(Discrepancy.objects.values_list("order_id", flat=True).get(pk=discrepancy_id))
+    lock_order(Discrepancy.objects.values_list("order_id", flat=True).get(pk=discrepancy_id))
     return Discrepancy.objects.select_for_update().get(pk=discrepancy_id)

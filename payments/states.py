@@ -72,6 +72,7 @@ REFUND = StateTable(
         State("refunded", _("已退回"), _("已退费"), "done"),
         State("rejected", _("不同意退费"), _("没有退费"), "idle"),
         State("failed", _("退费未成"), _("退费遇到问题，正在处理"), "bad"),
+        State("outside", _("另行退回，等第二人"), _("退费中"), "two"),
     ],
     [
         Edge("approve", ("requested",), "approved"),
@@ -81,10 +82,15 @@ REFUND = StateTable(
         Edge("settle", ("sending", "sent"), "refunded"),
         Edge("fail", ("sending", "sent"), "failed"),
         Edge("retry", ("failed",), "approved"),
+        Edge("set_aside", ("failed",), "outside"),
+        Edge("take_back", ("outside",), "failed"),
+        Edge("drop", ("outside",), "rejected"),
+        Edge("settle_outside", ("outside",), "refunded"),
     ],
+    starts=("requested", "outside"),  # money that no gateway moves is never asked for at one
 )
-UNDECIDED = ("requested", "rejected")
-REFUNDING = ("requested", "approved", "sending", "sent", "failed")  # neither given back nor refused
+UNDECIDED = ("requested", "rejected", "outside")  # nobody need have agreed
+REFUNDING = ("requested", "approved", "sending", "sent", "failed", "outside")  # neither given back nor refused
 
 DISCREPANCY = StateTable(
     "DISCREPANCY",
@@ -102,3 +108,4 @@ DISCREPANCY = StateTable(
         Edge("waive", ("in_hand",), "waived"),
     ],
 )
+UNDER_WORK = ("open", "in_hand")  # a case that is not over

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from core import clock
 from core.heartbeats import beat
@@ -14,7 +14,7 @@ from payments import gateways
 from payments.discrepancies import open_discrepancy
 from payments.models import Discrepancy, PayeeAccount, Receipt
 from payments.receipts import CUT_OFF
-from reconciliation.discrepancies import OPEN
+from payments.states import UNDER_WORK
 from reconciliation.models import Statement, StatementAgreement
 
 # What gateways publish: the bill that we take, and the hour of the next day at which it is there
@@ -144,10 +144,11 @@ def new_statement(agreement: StatementAgreement, merchant: str, day: date, versi
 
 
 def _overdue() -> list[Statement]:
-    """Awaited past due and grace, without a case so far."""
+    """Awaited past due and grace, of which nobody knows: without a case that is worked on, or was let go by two."""
     waiting = Statement.objects.filter(status="awaited", due_at__lte=clock.now()).select_related("agreement")
     late = [row for row in waiting if row.due_at + timedelta(hours=row.agreement.grace_hours) <= clock.now()]
-    told = set(Discrepancy.objects.filter(key__in=[_case_key(row) for row in late]).values_list("key", flat=True))
+    known = Discrepancy.objects.filter(key__in=[_case_key(row) for row in late], status__in=(*UNDER_WORK, "waived"))
+    told = set(known.values_list("key", flat=True))
     return [row for row in late if _case_key(row) not in told]
 
 
@@ -157,18 +158,15 @@ def _case_key(statement: Statement) -> str:
 
 def cases_of(statement: Statement) -> QuerySet[Discrepancy]:
     """What was said about the statement of a day that is missing or cannot be read, whatever its version."""
-    key = _case_key(statement)
-    return Discrepancy.objects.filter(Q(key=key) | Q(key__startswith=f"{key}:v"))
+    return Discrepancy.objects.filter(key=_case_key(statement))
 
 
 def open_case(statement: Statement, facts: dict[str, Any], *, actor: str) -> None:
     """That it is missing or cannot be read: one case at a time for a day, a new one where the last is over."""
-    key = _case_key(statement)
-    if Discrepancy.objects.filter(key=key).exclude(status__in=OPEN).exists():
-        key = f"{key}:v{statement.version}"
     open_discrepancy(
-        kind=Discrepancy.Kind.STATEMENT, key=key, amount_fen=0, actor=actor, facts={"statement": statement.pk, **facts}
-    )
+        kind=Discrepancy.Kind.STATEMENT, key=_case_key(statement), amount_fen=0, actor=actor,
+        facts={"statement": statement.pk, **facts},
+    )  # fmt: skip
 
 
 def settle_cases(statement: Statement, *, actor: str) -> None:

@@ -96,7 +96,15 @@ INVARIANTS: dict[str, str] = {
     "I17 a refund that nobody decided, or who asked for it did": """
         SELECT id FROM payments_refund
         WHERE approved_by_id = requested_by_id
-           OR (rule = '' AND approved_by_id IS NULL AND status NOT IN ('requested', 'rejected'))""",
+           OR (rule = '' AND approved_by_id IS NULL AND status NOT IN ('requested', 'rejected', 'outside'))""",
+    "I17 money that was settled outside by fewer than two, or without a paper": """
+        SELECT f.id FROM payments_refund f
+        LEFT JOIN reconciliation_outsidesettlement s ON s.refund_id = f.id AND s.outcome = 'done'
+        WHERE f.is_outside <> (s.id IS NOT NULL) OR (f.is_outside AND f.status <> 'refunded')
+           OR (s.id IS NOT NULL AND (s.decided_by_id IS NULL OR s.decided_by_id = s.asked_by_id OR s.sha256 = ''))""",
+    "I9 a refund that waits for a second person whom nobody has asked": """
+        SELECT f.id FROM payments_refund f WHERE f.status = 'outside' AND NOT EXISTS (
+            SELECT FROM reconciliation_outsidesettlement s WHERE s.refund_id = f.id AND s.outcome = '')""",
     "I14 a line of a matched statement that neither agrees nor was found": """
         SELECT e.statement_id FROM reconciliation_statemententry e
         JOIN reconciliation_statement s ON s.id = e.statement_id

@@ -13,8 +13,8 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
 from payments.models import Receipt, Refund
+from payments.states import UNDER_WORK
 from reconciliation.agreements import ONE_DAY, day_ends_at
-from reconciliation.discrepancies import OPEN
 from reconciliation.models import Finding, Statement
 from reconciliation.states import READ
 
@@ -169,7 +169,7 @@ def counts(statement: Statement) -> bool:
     return statement.status in READ and statement.superseded_by_id is None
 
 
-_UNDONE = Q(resolution="") | Q(discrepancy__status__in=OPEN)
+_UNDONE = Q(resolution="") | Q(discrepancy__status__in=UNDER_WORK)
 
 
 def _counts(statement_ids: Iterable[int]) -> list[dict[str, Any]]:

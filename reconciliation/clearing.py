@@ -5,14 +5,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 
 from core import clock
 from core.models import User
-from core.refusals import Refused
+from core.refusals import Refused, given_reason
 from core.transitions import advance
 from payments import gateways
 from payments.gateways.base import TradeState
@@ -23,13 +23,20 @@ from payments.states import AT_GATEWAY
 from reconciliation.channel_questions import NOT_ASKED, SILENT, ask_channel
 from reconciliation.models import ChannelAnswer, Clearing, Finding, Statement
 from reconciliation.releases import days_of, is_named
+from reconciliation.second_person import decide, refuse_same, waiting_step
 from reconciliation.statements import in_force
 from reconciliation.states import COMPLETE
-from reconciliation.written_statements import WrittenStatement, keep_document
+from reconciliation.undone import is_undone, is_word_of_undone
+from reconciliation.written_statements import WrittenStatement, attach, refuse_without_number
 
 SECOND_AFTER = timedelta(hours=24)
 SECOND_ABOVE_FEN = 500_000
-"""Above this, or after a day, one person's word is not enough; nor ever where the ground is written."""
+"""Above this, or after a day, one person's word is not enough; nor ever where money came, or the ground is a paper."""
+ON_PAPER = (Clearing.Ground.WRITTEN, Clearing.Ground.RETURNED)
+BY_TWO = (Clearing.Ground.UNDONE, *ON_PAPER)
+WENT_BACK = (Clearing.Ground.UNDONE, Clearing.Ground.RETURNED)
+"""Money came and went back: nobody is told that none was taken."""
+LONGEST = 500
 FRESH = timedelta(minutes=10)
 """How long an answer of the channel is shown as one of now."""
 
@@ -51,7 +58,7 @@ class Look:
     ground: str
     refusal: str
     may_at: datetime | None
-    may_write: bool
+    may_write: str  # the ground that a paper may give where no machine gives one; empty: none
     needs_second: bool
 
     def as_json(self) -> dict[str, Any]:
@@ -61,13 +68,18 @@ class Look:
 
 def look_at(order: PaymentOrder, answer: ChannelAnswer | None) -> Look:
     """Judge the evidence as it is now; writes nothing."""
-    days = _days(order)
-    checks = (_channel(order, answer), _expiry(order), *days, _notices(order), _claims(order))
+    checks = (_channel(order, answer), _expiry(order), *_days(order), _notices(order), _claims(order))
     ground, refusal = _judge(order, answer, checks)
-    is_written = refusal in ("silent", "statements_missing") and clock.now() >= order.expires_at + GRACE
-    return Look(
-        checks, ground, refusal, _may_at(order, refusal), is_written, needs_second=needs_second(order)
-    )  # fmt: skip
+    by_two = ground in BY_TWO or needs_second(order)
+    return Look(checks, ground, refusal, _may_at(order, refusal), _on_paper(order, refusal), needs_second=by_two)
+
+
+def _on_paper(order: PaymentOrder, refusal: str) -> str:
+    if clock.now() < order.expires_at + GRACE:
+        return ""
+    if refusal == "refunded":
+        return Clearing.Ground.RETURNED.value
+    return Clearing.Ground.WRITTEN.value if refusal in ("silent", "statements_missing") else ""
 
 
 def needs_second(order: PaymentOrder) -> bool:
@@ -83,27 +95,38 @@ def _judge(order: PaymentOrder, answer: ChannelAnswer | None, checks: tuple[Chec
     if any(check.code == "notices" and check.met is False for check in checks):
         return "", "notice_waiting"
     days = [check for check in checks if check.code == "day"]
-    if any(check.facts.get("named") for check in days):
+    if any(check.facts.get("named") and not check.facts["undone"] for check in days):
         return "", "line_found"
-    if order.gateway in gateways.all_codes():
-        if answer is None:
-            return "", "not_asked"
-        if answer.state == TradeState.CLOSED:
-            return Clearing.Ground.CLOSED.value, ""
-        if answer.state in UNPAID:
-            is_over = clock.now() >= order.expires_at + GRACE
-            return (Clearing.Ground.UNPAID.value, "") if is_over else ("", "not_expired")
-        if answer.state != SILENT:
-            return "", "unclear"
-    if all(check.met for check in days):
-        return Clearing.Ground.STATEMENTS.value, ""
-    return "", "silent" if order.gateway in gateways.all_codes() else "statements_missing"
+    went_back = any(check.facts.get("named") for check in days)
+    can_ask = order.gateway in gateways.all_codes()
+    if can_ask and (answer is None or answer.state != SILENT):
+        ground, refusal = _by_channel(order, answer, went_back=went_back)
+        if refusal != "refunded" or not went_back:
+            return ground, refusal
+    else:
+        refusal = "silent" if can_ask else "statements_missing"
+    if not all(check.met for check in days):
+        return "", refusal
+    return (Clearing.Ground.UNDONE if went_back else Clearing.Ground.STATEMENTS).value, ""
+
+
+def _by_channel(order: PaymentOrder, answer: ChannelAnswer | None, *, went_back: bool) -> tuple[str, str]:
+    """What the channel's own word gives; `refunded` leaves it to the days to say that nothing is left."""
+    if answer is None:
+        return "", "not_asked"
+    if answer.state == TradeState.CLOSED:
+        return Clearing.Ground.CLOSED.value, ""
+    if answer.state in UNPAID:
+        is_over = clock.now() >= order.expires_at + GRACE
+        return (Clearing.Ground.UNPAID.value, "") if is_over else ("", "not_expired")
+    is_back = answer.state == TradeState.REFUNDED or (went_back and is_word_of_undone(order, answer.state))
+    return "", "refunded" if is_back else "unclear"
 
 
 def _may_at(order: PaymentOrder, refusal: str) -> datetime | None:
     if refusal == "not_expired":
         return order.expires_at + GRACE
-    if refusal not in ("silent", "statements_missing", "unclear"):
+    if refusal not in ("silent", "statements_missing", "unclear", "refunded"):
         return None
     # whoever was silent just now is not waited for: the statements are what tells next
     since = order.unreachable_since or clock.now()
@@ -115,7 +138,7 @@ def _channel(order: PaymentOrder, answer: ChannelAnswer | None) -> Check:
         return Check("channel", None, {"state": NOT_ASKED})
     if answer is None:
         return Check("channel", False, {"state": ""})
-    says_no = answer.state == TradeState.CLOSED or answer.state in UNPAID
+    says_no = answer.state in (TradeState.CLOSED, TradeState.REFUNDED, *UNPAID)
     facts = {"state": answer.state, "at": answer.asked_at, "took_ms": answer.took_ms}
     return Check("channel", None if answer.state == SILENT else says_no, facts)
 
@@ -126,19 +149,26 @@ def _expiry(order: PaymentOrder) -> Check:
 
 
 def _days(order: PaymentOrder) -> list[Check]:
-    """D, D+1 and on, as far as the order could still be paid: complete, and none of it named."""
+    """D, D+1 and on, as far as the order could still be paid: complete, and none of its money left in them."""
     days = days_of(order)
     there = in_force(order.gateway, order.merchant_id, days)
-    found = Finding.objects.filter(order=order, statement__in=there.values()).values_list("statement", flat=True)
-    named = set(found) | {row.pk for row in there.values() if is_named(order.order_no, [row.pk])}
-    return [Check("day", _speaks(there.get(day), named), _day_facts(order, day, there.get(day), named)) for day in days]
+    ids = [row.pk for row in there.values()]
+    found = Finding.objects.filter(order=order, statement__in=ids).values_list("statement", flat=True)
+    named = set(found) | {each for each in ids if is_named(order.order_no, [each])}
+    undone = bool(named) and is_undone(order, ids)
+    return [_day(order, day, there.get(day), named, undone=undone) for day in days]
 
 
-def _speaks(statement: Statement | None, named: set[int]) -> bool:
-    return statement is not None and statement.status in COMPLETE and statement.pk not in named
+def _day(order: PaymentOrder, day: date, statement: Statement | None, named: set[int], *, undone: bool) -> Check:
+    is_complete = statement is not None and statement.status in COMPLETE
+    is_silent = statement is not None and statement.pk not in named
+    facts = _day_facts(order, day, statement, named)
+    if facts["named"]:
+        facts["undone"] = undone
+    return Check("day", is_complete and (is_silent or undone), facts)
 
 
-def _day_facts(order: PaymentOrder, day: Any, statement: Statement | None, named: set[int]) -> dict[str, Any]:
+def _day_facts(order: PaymentOrder, day: date, statement: Statement | None, named: set[int]) -> dict[str, Any]:
     if statement is None:
         awaited = Statement.objects.filter(
             agreement=order.gateway, merchant_id=order.merchant_id, channel_day=day
@@ -173,13 +203,11 @@ def request_clearing(
     Raises Refused: every `refusal` of `Look` (with `at`), `ground_differs` (the evidence says something else),
     `no_reason`, `no_document`, `waits` (another one is waiting for its second person).
     """
-    if len(note.strip()) < 4:
-        raise Refused("no_reason")
-    is_written = ground == Clearing.Ground.WRITTEN
-    if is_written and (written is None or len(written.document_no.strip()) < 2):
-        raise Refused("no_document")
+    reason = given_reason(note, longest=LONGEST)
+    paper = refuse_without_number(written) if ground in ON_PAPER else None
     order = PaymentOrder.objects.get(pk=order_id)
-    answer = ask_channel(order_id=order_id, staff=staff, closing=not is_written and not needs_second(order))
+    by_two = ground in BY_TWO or needs_second(order)
+    answer = ask_channel(order_id=order_id, staff=staff, closing=not by_two)
     with transaction.atomic():
         order = PaymentOrder.objects.select_for_update().get(pk=order_id)
         look = look_at(order, answer)
@@ -187,13 +215,11 @@ def request_clearing(
         if Clearing.objects.filter(order=order, outcome="").exists():
             raise Refused("waits")
         clearing = Clearing(
-            order=order, ground=ground, note=note.strip()[:500], asked_by=staff, evidence=_plain(look),
-            needs_second=is_written or look.needs_second,
+            order=order, ground=ground, note=reason, asked_by=staff, evidence=_plain(look),
+            needs_second=ground in BY_TWO or look.needs_second,
         )  # fmt: skip
-        if is_written and written is not None:
-            clearing.document_no = written.document_no.strip()[:60]
-            clearing.stored_path, clearing.sha256 = keep_document(written)
-            clearing.file_name = written.file_name[:200]
+        if paper is not None:
+            attach(clearing, paper)
         clearing.save(force_insert=True)
         if not clearing.needs_second:
             _clear(clearing, look, staff)
@@ -208,14 +234,11 @@ def confirm_clearing(*, clearing_id: int, staff: User) -> Clearing:
     clearing = Clearing.objects.get(pk=clearing_id)
     if clearing.outcome:
         raise Refused("decided", outcome=clearing.outcome)
-    if clearing.asked_by_id == staff.pk:
-        raise Refused("same_person")
+    refuse_same(clearing, staff)
     answer = ask_channel(order_id=clearing.order_id, staff=staff, closing=True)
     with transaction.atomic():
         order = PaymentOrder.objects.select_for_update().get(pk=clearing.order_id)
-        clearing = Clearing.objects.select_for_update().get(pk=clearing_id)
-        if clearing.outcome:
-            raise Refused("decided", outcome=clearing.outcome)
+        clearing = waiting_step(Clearing, clearing_id)
         look = look_at(order, answer)
         if not look.ground:
             _refuse(look, clearing.ground)
@@ -226,14 +249,11 @@ def confirm_clearing(*, clearing_id: int, staff: User) -> Clearing:
 def drop_clearing(*, clearing_id: int, staff: User) -> Clearing:
     """It is not cleared: the second person says no, or the first takes it back. Raises Refused: `decided`."""
     with transaction.atomic():
-        clearing = Clearing.objects.select_for_update().get(pk=clearing_id)
-        if clearing.outcome:
-            raise Refused("decided", outcome=clearing.outcome)
-        return _decide(clearing, staff, Clearing.Outcome.DROPPED)
+        return decide(waiting_step(Clearing, clearing_id), staff, Clearing.Outcome.DROPPED)
 
 
 def _refuse(look: Look, ground: str) -> None:
-    if ground == Clearing.Ground.WRITTEN and look.may_write:
+    if look.may_write and ground == look.may_write:
         return
     if look.refusal:
         raise Refused(look.refusal, at=look.may_at)
@@ -244,22 +264,17 @@ def _refuse(look: Look, ground: str) -> None:
 def _clear(clearing: Clearing, look: Look, staff: User) -> None:
     """Close the order and free its declarations; the payer is told by the sweep that reads the history."""
     evidence: Mapping[str, Any] = {
-        "source": "staff", "clearing": clearing.pk, "ground": clearing.ground, "document": clearing.document_no,
-        "document_sha256": clearing.sha256, "asked_by": clearing.asked_by.username, **_plain(look),
+        **_plain(look), "source": "staff", "clearing": clearing.pk, "ground": clearing.ground,
+        "document": clearing.document_no, "document_sha256": clearing.sha256,
+        "asked_by": clearing.asked_by.username,
     }  # fmt: skip
     if not expire_order(order_id=clearing.order_id, actor=staff.actor, evidence=evidence):
         raise Refused("finished")
-    _decide(clearing, staff, Clearing.Outcome.DONE)
+    decide(clearing, staff, Clearing.Outcome.DONE)
     stuck = Discrepancy.objects.filter(order=clearing.order_id, kind=Discrepancy.Kind.STUCK)
     ids, told = list(stuck.values_list("pk", flat=True)), {"source": "clearing", "clearing": clearing.pk}
     advance(Discrepancy, ids, "settle", actor=staff.actor, evidence=told)
     advance(Discrepancy, ids, "resolve", actor=staff.actor, evidence=told)
-
-
-def _decide(clearing: Clearing, staff: User, outcome: Clearing.Outcome) -> Clearing:
-    clearing.decided_by, clearing.decided_at, clearing.outcome = staff, clock.now(), outcome
-    Clearing.objects.filter(pk=clearing.pk).update(decided_by=staff, decided_at=clearing.decided_at, outcome=outcome)
-    return clearing
 
 
 def _plain(look: Look) -> dict[str, Any]:

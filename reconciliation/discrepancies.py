@@ -3,6 +3,7 @@
 Money that a discrepancy holds leaves it by a refund only (HOUSE 2.10): nothing here moves a fen.
 """
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 from django.db import transaction
@@ -10,17 +11,19 @@ from django.db.models import QuerySet, Sum
 
 from core import clock
 from core.models import User
-from core.refusals import Refused
+from core.refusals import Refused, given_reason
 from core.transitions import advance
 from core.working_days import add_working_days
-from payments.models import Allocation, Discrepancy
-from payments.states import AT_GATEWAY
+from payments.models import Allocation, Discrepancy, Refund
+from payments.states import AT_GATEWAY, REFUNDING, UNDER_WORK
 from reconciliation.models import DiscrepancyNote, Waiver
+from reconciliation.second_person import decide, refuse_same, waiting_step
 
-OPEN = ("open", "in_hand")
 OWNER_WITHIN = 2
 """Working days after which a discrepancy must have somebody who works on it."""
-SHORTEST, LONGEST = 4, 500
+LONGEST = 500
+ABOUT_REFUNDS = (Discrepancy.Kind.STUCK, Discrepancy.Kind.REFUND_FAILED)
+"""What is not over before the refund is that its facts name."""
 
 
 def take_discrepancy(*, discrepancy_id: int, staff: User) -> Discrepancy:
@@ -59,7 +62,7 @@ def resolve_discrepancy(*, discrepancy_id: int, reason: str, staff: User) -> Dis
     """It is explained, or has been put right.
 
     Raises Refused: `finished` (with status), `not_yours`, `no_reason`, `holds_money` (with amount_fen: its money goes
-    by a refund), `still_stuck` (its order is unfinished), `waiver_waits`.
+    by a refund), `still_stuck` (its order is unfinished), `refund_hangs` (so is its refund), `waiver_waits`.
     """
     with transaction.atomic():
         row = _mine(discrepancy_id, staff)
@@ -87,29 +90,36 @@ def request_waiver(*, discrepancy_id: int, reason: str, staff: User) -> Waiver:
 
 
 def grant_waiver(*, waiver_id: int, staff: User) -> Waiver:
-    """The second person lets it go. Raises Refused: `decided`, `same_person`, `holds_money`, `still_stuck`."""
+    """The second person lets it go.
+
+    Raises Refused: `decided`, `same_person`, `finished`, `holds_money`, `still_stuck`, `refund_hangs`.
+    """
     with transaction.atomic():
-        waiver = _waiting(waiver_id)
-        if waiver.asked_by_id == staff.pk:
-            raise Refused("same_person")
+        waiver = waiting_step(Waiver, waiver_id)
+        refuse_same(waiver, staff)
         row = _locked(waiver.discrepancy_id)
         _refuse_unfinished(row)
         told = {"reason": waiver.note, "waiver": waiver.pk, "asked_by": waiver.asked_by.username}
         if not advance(Discrepancy, [row.pk], "waive", actor=staff.actor, evidence=told):
             raise Refused("finished", status=row.status)
-        return _decide(waiver, staff, Waiver.Outcome.DONE)
+        return decide(waiver, staff, Waiver.Outcome.DONE)
 
 
 def drop_waiver(*, waiver_id: int, staff: User) -> Waiver:
     """It is not let go: the second person says no, or the first one has thought better of it. Raises: `decided`."""
     with transaction.atomic():
-        return _decide(_waiting(waiver_id), staff, Waiver.Outcome.DROPPED)
+        return decide(waiting_step(Waiver, waiver_id), staff, Waiver.Outcome.DROPPED)
 
 
 def held_fen(discrepancy: Discrepancy) -> int:
     """The money that lies there, to the fen."""
-    rows = Allocation.objects.filter(target_kind=Allocation.Target.DISCREPANCY, target_id=discrepancy.pk)
-    return int(rows.aggregate(held=Sum("amount_fen"))["held"] or 0)
+    return held_by([discrepancy.pk]).get(discrepancy.pk, 0)
+
+
+def held_by(discrepancy_ids: Iterable[int]) -> dict[int, int]:
+    """The money that lies at each of these, where any does. What a case is about may lie elsewhere, or nowhere yet."""
+    rows = Allocation.objects.filter(target_kind=Allocation.Target.DISCREPANCY, target_id__in=discrepancy_ids)
+    return dict(rows.values_list("target_id").annotate(held=Sum("amount_fen")).exclude(held=0))
 
 
 def owner_by(discrepancy: Discrepancy) -> date:
@@ -128,7 +138,7 @@ def without_owner_too_long(rows: QuerySet[Discrepancy]) -> QuerySet[Discrepancy]
 
 def _locked(discrepancy_id: int) -> Discrepancy:
     row = Discrepancy.objects.select_for_update(of=("self",)).get(pk=discrepancy_id)
-    if row.status not in OPEN:
+    if row.status not in UNDER_WORK:
         raise Refused("finished", status=row.status)
     return row
 
@@ -141,10 +151,7 @@ def _mine(discrepancy_id: int, staff: User) -> Discrepancy:
 
 
 def _said(text: str) -> str:
-    said = text.strip()[:LONGEST]
-    if len(said) < SHORTEST:
-        raise Refused("no_reason")
-    return said
+    return given_reason(text, longest=LONGEST)
 
 
 def _refuse_unfinished(row: Discrepancy) -> None:
@@ -152,16 +159,9 @@ def _refuse_unfinished(row: Discrepancy) -> None:
         raise Refused("holds_money", amount_fen=held)
     if row.kind == Discrepancy.Kind.STUCK and row.order is not None and row.order.status in AT_GATEWAY:
         raise Refused("still_stuck")
+    if row.kind in ABOUT_REFUNDS and _hangs(str(row.facts.get("refund_no", ""))):
+        raise Refused("refund_hangs")
 
 
-def _waiting(waiver_id: int) -> Waiver:
-    waiver = Waiver.objects.select_for_update().get(pk=waiver_id)
-    if waiver.outcome:
-        raise Refused("decided", outcome=waiver.outcome)
-    return waiver
-
-
-def _decide(waiver: Waiver, staff: User, outcome: Waiver.Outcome) -> Waiver:
-    waiver.decided_by, waiver.decided_at, waiver.outcome = staff, clock.now(), outcome
-    Waiver.objects.filter(pk=waiver.pk).update(decided_by=staff, decided_at=waiver.decided_at, outcome=outcome)
-    return waiver
+def _hangs(refund_no: str) -> bool:
+    return Refund.objects.filter(refund_no=refund_no, status__in=REFUNDING).exists()

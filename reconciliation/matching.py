@@ -66,9 +66,13 @@ LEFT JOIN day_reversals back
     ON e.kind = 'payment' AND back.gateway_trade_no = e.gateway_trade_no AND back.amount_fen = e.amount_fen
 WHERE p.line_no IS NULL"""
 
+# What takes a payment back whole: a reversal, or a refund that we never asked for and that has gone through.
 _REVERSALS = """
 CREATE TEMPORARY TABLE day_reversals ON COMMIT DROP AS
-SELECT min(line_no) AS line_no, gateway_trade_no, amount_fen FROM day_odd WHERE kind = 'reversal' GROUP BY 2, 3"""
+SELECT min(line_no) AS line_no, gateway_trade_no, amount_fen FROM day_odd e
+WHERE kind = 'reversal' OR (kind = 'refund' AND ({format} <> 'wechat_pay' OR status = 'SUCCESS')
+    AND NOT EXISTS (SELECT FROM payments_refund f WHERE f.refund_no = e.refund_no))
+GROUP BY 2, 3"""
 
 # The verdicts on payments, first that fits. An order's second new trade is a duplicate of its first.
 _VERDICT = """
@@ -113,18 +117,22 @@ LEFT JOIN payments_receipt r ON r.gateway = {channel} AND r.gateway_trade_no = e
 ORDER BY e.line_no"""
 )
 
-# A reversal takes back what the books hold (B11), or a payment of the same file that they need not take up at all.
+# Payments of this file that it takes back itself: the books need not take them up at all.
+_CANCELLED = """
+CREATE TEMPORARY TABLE day_cancelled ON COMMIT DROP AS
+SELECT reversal_line AS of_line, min(line_no) AS paid FROM day_judged
+WHERE reversal_line IS NOT NULL AND receipt_id IS NULL GROUP BY 1"""
+
+# A reversal takes back what the books hold (B11), or such a payment.
 _WRITE_REVERSALS = (
     _WRITE
     + """
-SELECT {statement}, 'reversal', line_no, coalesce(known_order_id, receipt_order_id), receipt_id, refund_no, amount_fen,
+SELECT {statement}, kind, line_no, coalesce(known_order_id, receipt_order_id), receipt_id, refund_no, amount_fen,
     jsonb_strip_nulls(jsonb_build_object('reverses', paid)), {at},
-    CASE WHEN receipt_id IS NULL AND paid IS NOT NULL THEN 'cancelled_out' ELSE '' END,
-    CASE WHEN receipt_id IS NULL AND paid IS NOT NULL THEN {at}::timestamptz END
-FROM day_judged j LEFT JOIN (
-    SELECT reversal_line AS of_line, min(line_no) AS paid FROM day_judged
-    WHERE reversal_line IS NOT NULL AND receipt_id IS NULL GROUP BY 1) AS cancelled ON of_line = j.line_no
-WHERE kind = 'reversal' ORDER BY line_no"""
+    CASE WHEN paid IS NOT NULL THEN 'cancelled_out' ELSE '' END,
+    CASE WHEN paid IS NOT NULL THEN {at}::timestamptz END
+FROM day_judged j LEFT JOIN day_cancelled ON of_line = j.line_no
+WHERE kind = 'reversal' OR (kind = 'refund' AND paid IS NOT NULL) ORDER BY line_no"""
 )
 
 # Fees and withdrawals are no payments; a word that we do not know about an order of ours is looked at.
@@ -160,6 +168,7 @@ _STEPS = (
     "ANALYZE day_odd, day_reversals",
     _JUDGED,
     "ANALYZE day_judged",
+    _CANCELLED,
     _WRITE_PAYMENTS,
     _WRITE_REPEATED,
     _WRITE_REVERSALS,
@@ -204,7 +213,7 @@ def _find(statement: Statement) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL work_mem = '192MB'")
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_MATCH, statement.channel])
-        for table in ("day_differing", "day_repeated", "day_odd", "day_reversals", "day_judged"):
+        for table in ("day_differing", "day_repeated", "day_odd", "day_reversals", "day_judged", "day_cancelled"):
             cursor.execute(f"DROP TABLE IF EXISTS {table}")  # of another statement in the same transaction
         for step in _STEPS:
             cursor.execute(_filled(step, facts), facts)

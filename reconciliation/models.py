@@ -161,6 +161,7 @@ class Finding(models.Model):
     resolution = models.CharField(max_length=20, blank=True)  # what became of it; empty: still to be worked
     resolved_at = models.DateTimeField(null=True)
     discrepancy = models.ForeignKey("payments.Discrepancy", models.PROTECT, null=True, related_name="findings")
+    tries = models.SmallIntegerField(db_default=0)  # how often a rule could not work it
 
     class Meta:
         verbose_name = _("对账差异")
@@ -248,32 +249,63 @@ class Waiver(SecondPersonStep):
         ]
 
 
-class Clearing(SecondPersonStep):
+class StepOnPaper(SecondPersonStep):
+    """A step that a paper may prove: its number, and a picture or PDF of it."""
+
+    evidence = models.JSONField(default=dict)  # as it was seen when it was asked for
+    document_no = models.CharField(_("文号"), max_length=60, blank=True)
+    stored_path = models.CharField(max_length=200, blank=True)  # under FILES_DIR
+    file_name = models.CharField(max_length=200, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta(SecondPersonStep.Meta):
+        abstract = True
+
+
+_ON_PAPER_BY_TWO = Q(needs_second=True) & ~Q(document_no="") & ~Q(stored_path="") & ~Q(sha256="")
+
+
+class Clearing(StepOnPaper):
     """清除: that a stuck order is closed and its declarations are freed, on this ground (HOUSE 2.7)."""
 
     class Ground(models.TextChoices):
         CLOSED = "closed", _("渠道答已关闭")
         UNPAID = "unpaid", _("渠道答未支付，已过到期时刻")
         STATEMENTS = "statements", _("对账单到齐，都没有这一笔")
+        UNDONE = "undone", _("对账单到齐，这一笔收了又全额退回")
         WRITTEN = "written", _("渠道书面说明没有收到这笔钱")
+        RETURNED = "returned", _("渠道答已退款，凭证写明全额退回")
 
     order = models.ForeignKey("payments.PaymentOrder", models.PROTECT, related_name="clearings")
     ground = models.CharField(_("依据"), max_length=12, choices=Ground)
-    evidence = models.JSONField(default=dict)  # as it was seen when it was asked for
-    document_no = models.CharField(_("文号"), max_length=60, blank=True)
-    stored_path = models.CharField(max_length=200, blank=True)  # the written statement, under FILES_DIR
-    file_name = models.CharField(max_length=200, blank=True)
-    sha256 = models.CharField(max_length=64, blank=True)
 
-    class Meta(SecondPersonStep.Meta):
+    class Meta(StepOnPaper.Meta):
         constraints = [
-            *SecondPersonStep.Meta.constraints,
+            *StepOnPaper.Meta.constraints,
             models.UniqueConstraint(fields=["order"], name="clearing_waits_once", condition=Q(outcome="")),
             models.CheckConstraint(
-                condition=~Q(ground="written")
-                | (Q(needs_second=True) & ~Q(document_no="") & ~Q(stored_path="") & ~Q(sha256="")),
+                condition=~Q(ground__in=["written", "returned"]) | _ON_PAPER_BY_TWO,
                 name="clearing_written_has_its_document",
             ),
+        ]
+
+
+class OutsideSettlement(StepOnPaper):
+    """另行退回: that money which no gateway moves has gone back in another way, with its paper (HOUSE 2.9)."""
+
+    class Ground(models.TextChoices):
+        BANK = "bank", _("这个渠道不能原路退，已按书面程序退回")
+        FAILED = "failed", _("原路退不回去，已按书面程序退回")
+        CHANNEL = "channel", _("渠道自己已经退回或冲正")
+
+    refund = models.ForeignKey("payments.Refund", models.PROTECT, related_name="settlements")
+    ground = models.CharField(_("依据"), max_length=12, choices=Ground)
+
+    class Meta(StepOnPaper.Meta):
+        constraints = [
+            *StepOnPaper.Meta.constraints,
+            models.UniqueConstraint(fields=["refund"], name="outside_waits_once", condition=Q(outcome="")),
+            models.CheckConstraint(condition=_ON_PAPER_BY_TWO, name="outside_has_its_document"),
         ]
 
 

@@ -15,15 +15,17 @@ from core.heartbeats import beat
 from core.transitions import advance
 from payments import gateways
 from payments.discrepancies import open_discrepancy
+from payments.gateways.base import TradeState
 from payments.models import Discrepancy, Notification, PaymentOrder
 from payments.order_checks import CASE_AFTER, ask_about
 from payments.orders import GRACE, expire_order
 from payments.receipts import channel_day
-from payments.states import AT_GATEWAY
+from payments.states import AT_GATEWAY, UNDER_WORK
 from reconciliation.agreements import channel_today
-from reconciliation.models import Finding, Statement
+from reconciliation.models import Clearing, Finding, Statement
 from reconciliation.statements import in_force
 from reconciliation.states import COMPLETE
+from reconciliation.undone import is_undone, is_word_of_undone
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ ACTOR = "system:statement"
 
 
 def clear_stuck_orders() -> int:
-    """Sweep: free the orders of which complete statements hold no line; a case for what two days have not cleared.
+    """Sweep: free the orders of which complete statements hold no money; a case for what two days have not cleared.
 
     Returns how many orders were freed.
     """
@@ -70,29 +72,43 @@ def days_of(order: PaymentOrder) -> list[date]:
 
 def clear_order(*, order: PaymentOrder, actor: str = ACTOR) -> bool:
     """Free an order by evidence; False where there is none, or another word was faster."""
-    statements = _silent_statements(order)
-    if statements and order.gateway in gateways.all_codes():
+    ground = _proof(order)
+    if ground and order.gateway in gateways.all_codes():
         order, said = ask_about(order_no=order.order_no, actor=actor)
-        if order.status not in AT_GATEWAY or said is not None:
+        if order.status not in AT_GATEWAY or not _agrees(order, said, ground):
             return False  # its own word decides, now or at the next question
-        statements = _silent_statements(order)  # asking takes its time
-    return bool(statements) and expire_order(order_id=order.pk, actor=actor, evidence=_evidence(statements))
+        if _proof(order) != ground:
+            return False  # asking takes its time
+    if not ground:
+        return False
+    return expire_order(order_id=order.pk, actor=actor, evidence=_evidence(ground, _statements(order)))
 
 
-def _silent_statements(order: PaymentOrder) -> list[Statement]:
-    """Those of all its days, where they are complete and neither they nor anything else speaks of it; else none."""
-    statements = list(in_force(order.gateway, order.merchant_id, days := days_of(order)).values())
-    is_complete = len(statements) == len(days) and all(row.status in COMPLETE for row in statements)
-    return statements if is_complete and not _is_spoken_of(order, statements) else []
+def _statements(order: PaymentOrder) -> list[Statement]:
+    """Those of all its days that are in force."""
+    return list(in_force(order.gateway, order.merchant_id, days_of(order)).values())
 
 
-def _is_spoken_of(order: PaymentOrder, statements: Collection[Statement]) -> bool:
-    """Whether a notice about it waits to be judged, or a line or a finding of these statements is about it."""
+def _proof(order: PaymentOrder) -> str:
+    """What the statements of all its days prove, where each is there and complete."""
+    statements = _statements(order)
+    is_complete = len(statements) == len(days_of(order)) and all(row.status in COMPLETE for row in statements)
+    return _ground(order, statements) if is_complete else ""
+
+
+def _ground(order: PaymentOrder, statements: Collection[Statement]) -> str:
+    """What these statements prove: no line is about it, or all of its money has gone back; empty where neither."""
     if Notification.objects.filter(order_no=order.order_no, next_try_at__isnull=False).exists():
-        return True
-    if Finding.objects.filter(order=order, statement__in=statements).exists():
-        return True
-    return is_named(order.order_no, [row.pk for row in statements])
+        return ""
+    ids = [row.pk for row in statements]
+    if not is_named(order.order_no, ids) and not Finding.objects.filter(order=order, statement__in=ids).exists():
+        return Clearing.Ground.STATEMENTS.value
+    return Clearing.Ground.UNDONE.value if is_undone(order, ids) else ""
+
+
+def _agrees(order: PaymentOrder, said: TradeState | None, ground: str) -> bool:
+    """Silence leaves it to the statements; any word but that of what they prove does not."""
+    return said is None or (ground == Clearing.Ground.UNDONE and is_word_of_undone(order, said))
 
 
 def is_named(order_no: str, statement_ids: list[int]) -> bool:
@@ -104,7 +120,7 @@ def is_named(order_no: str, statement_ids: list[int]) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _evidence(statements: list[Statement]) -> dict[str, object]:
+def _evidence(ground: str, statements: list[Statement]) -> dict[str, object]:
     """What is kept beside the release: which files were looked through, as they were then."""
     looked = [
         {
@@ -113,13 +129,14 @@ def _evidence(statements: list[Statement]) -> dict[str, object]:
         }
         for row in statements
     ]  # fmt: skip
-    return {"source": "statement", "statements": looked, "line": None}
+    return {"source": "statement", "ground": ground, "statements": looked, "line": None}
 
 
 def _open_cases() -> None:
     """PA-4: not cleared after two days is a case, opened by itself."""
     late = PaymentOrder.objects.filter(status__in=AT_GATEWAY, created_at__lt=clock.now() - CASE_AFTER)
-    told = Discrepancy.objects.filter(kind=Discrepancy.Kind.STUCK, order__isnull=False).values("order")
+    stuck = Discrepancy.objects.filter(kind=Discrepancy.Kind.STUCK, status__in=UNDER_WORK)
+    told = stuck.filter(order__isnull=False).values("order")
     for order in late.exclude(pk__in=told).order_by("pk")[:BATCH]:
         reason = "no_outcome_after_two_days"
         open_discrepancy(
@@ -130,6 +147,6 @@ def _open_cases() -> None:
 
 def _settle_cases() -> None:
     """What hung and has been found out since needs nobody any more."""
-    over = Discrepancy.objects.filter(kind=Discrepancy.Kind.STUCK, status="open", key__endswith="_two_days")
+    over = Discrepancy.objects.filter(kind=Discrepancy.Kind.STUCK, status="open", key__startswith="stuck:")
     ids = over.exclude(order__status__in=AT_GATEWAY).order_by("pk").values_list("pk", flat=True)
     advance(Discrepancy, list(ids[:BATCH]), "settle", actor=ACTOR, evidence={"source": "order"})

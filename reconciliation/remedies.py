@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 
 from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Least
 
 from core import clock
 from core.refusals import Refused
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 BATCH = 200
 BATCH_TIME = timedelta(seconds=45)
 LOOK_AGAIN = timedelta(minutes=10)
+CASE_AFTER_TRIES, TRIES_COUNTED = 3, 1000
 Done = tuple[str, Discrepancy | None]
 """What became of a finding, and the case that it opened."""
 
@@ -78,8 +81,32 @@ def _resolve(finding_id: int, statement: Statement, actor: str) -> None:
                 Finding.objects.filter(pk=finding.pk).update(
                     resolution=done[0], discrepancy=done[1], resolved_at=clock.now()
                 )
-    except Exception:
+                _settle_unworked(finding, actor)
+    except Exception as problem:
         log.exception("finding %s could not be worked", finding_id)
+        _count_failure(finding_id, statement, problem, actor)
+
+
+def _count_failure(finding_id: int, statement: Statement, problem: Exception, actor: str) -> None:
+    """What fails again and again is shown to somebody; it is tried on all the same."""
+    Finding.objects.filter(pk=finding_id).update(tries=Least(F("tries") + 1, TRIES_COUNTED))
+    finding = Finding.objects.select_related("order").get(pk=finding_id)
+    if finding.tries >= CASE_AFTER_TRIES:
+        open_discrepancy(
+            kind=Discrepancy.Kind.STATEMENT, key=_unworked_key(finding), amount_fen=finding.amount_fen, actor=actor,
+            order=finding.order,
+            facts=_facts(finding, statement) | {"reason": "not_worked", "problem": type(problem).__name__},
+        )  # fmt: skip
+
+
+def _settle_unworked(finding: Finding, actor: str) -> None:
+    if finding.tries >= CASE_AFTER_TRIES:
+        ids = Discrepancy.objects.filter(key=_unworked_key(finding), status="open").values_list("pk", flat=True)
+        advance(Discrepancy, list(ids), "settle", actor=actor, evidence={"finding": finding.pk})
+
+
+def _unworked_key(finding: Finding) -> str:
+    return f"finding-unworked:{finding.pk}"
 
 
 # --- money that a line says came ---------------------------------------------------------------------------------
@@ -99,7 +126,8 @@ def _confirm(finding: Finding, statement: Statement, actor: str) -> Done | None:
     except Refused:
         return _hold(finding, statement, actor)
     opened = (f"duplicate:{statement.channel}:{_trade_no(entry)}", _mismatch_key(statement, entry))
-    return _OUTCOMES[outcome], Discrepancy.objects.filter(key__in=opened).first()
+    of_trade = Q(receipt__gateway=statement.channel, receipt__gateway_trade_no=_trade_no(entry))
+    return _OUTCOMES[outcome], Discrepancy.objects.filter(Q(key__in=opened) | of_trade).order_by("-pk").first()
 
 
 def _mismatch_key(statement: Statement, entry: StatementEntry) -> str:
@@ -152,9 +180,11 @@ _UNREFUNDED = "unrefunded:"
 
 
 def _case(finding: Finding, statement: Statement, actor: str) -> Done | None:
-    kind = _CASES.get(Finding.Kind(finding.kind), Discrepancy.Kind.STATEMENT)
+    kind, key = _CASES.get(Finding.Kind(finding.kind), Discrepancy.Kind.STATEMENT), _key(finding, statement)
+    if explained := _explained(key, statement):
+        return "case", explained
     found = open_discrepancy(
-        kind=kind, key=_key(finding, statement), amount_fen=finding.amount_fen, actor=actor, order=finding.order,
+        kind=kind, key=key, amount_fen=finding.amount_fen, actor=actor, order=finding.order,
         receipt_id=finding.receipt_id, facts=_facts(finding, statement),
     )  # fmt: skip
     return "case", found
@@ -187,6 +217,18 @@ def _key(finding: Finding, statement: Statement) -> str:
     entry = _entry(finding)
     number = entry.gateway_refund_no or entry.refund_no or _trade_no(entry)
     return f"{finding.kind}:{statement.channel}:{number}:{entry.amount_fen}"[:120]
+
+
+def _explained(key: str, statement: Statement) -> Discrepancy | None:
+    """The case that people have ended about this matter in another version of the file: they are not asked twice.
+
+    What a rule ended and what has come back since, or stands on another day, is new trouble.
+    """
+    ended = Discrepancy.objects.filter(
+        key=key, status__in=("resolved", "waived"), findings__statement__agreement=statement.agreement_id,
+        findings__statement__merchant_id=statement.merchant_id, findings__statement__channel_day=statement.channel_day,
+    )  # fmt: skip
+    return ended.order_by("-pk").first()
 
 
 def _facts(finding: Finding, statement: Statement) -> dict[str, object]:

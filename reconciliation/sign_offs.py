@@ -11,6 +11,7 @@ from core.nudge import nudge
 from core.refusals import Refused
 from reconciliation.channel_days import DayFigures, day_figures
 from reconciliation.models import SignOff, Statement
+from reconciliation.second_person import decide, refuse_same, waiting_step
 from reconciliation.statements import read_again
 from reconciliation.states import TO_WORK
 from reconciliation.working import LARGE_BYTES, reconcile_statement
@@ -71,19 +72,18 @@ def sign_off(*, statement_id: int, note: str, staff: User) -> SignOff:
 def confirm_sign_off(*, sign_off_id: int, staff: User) -> SignOff:
     """The second signature. Raises Refused: `decided`, `same_person`, and as `sign_off`."""
     with transaction.atomic():
-        row = _waiting(sign_off_id)
-        if row.asked_by_id == staff.pk:
-            raise Refused("same_person")
+        row = waiting_step(SignOff, sign_off_id)
+        refuse_same(row, staff)
         figures = _plain(_ready(Statement.objects.select_for_update().get(pk=row.statement_id)))
         if figures != row.figures:
             raise Refused("changed")
-        return _decide(row, staff, SignOff.Outcome.DONE)
+        return decide(row, staff, SignOff.Outcome.DONE)
 
 
 def drop_sign_off(*, sign_off_id: int, staff: User) -> SignOff:
     """The first signature is taken back, or the second is refused. Raises Refused: `decided`."""
     with transaction.atomic():
-        return _decide(_waiting(sign_off_id), staff, SignOff.Outcome.DROPPED)
+        return decide(waiting_step(SignOff, sign_off_id), staff, SignOff.Outcome.DROPPED)
 
 
 def _ready(statement: Statement) -> DayFigures:
@@ -99,16 +99,3 @@ def _ready(statement: Statement) -> DayFigures:
 
 def _plain(figures: DayFigures) -> dict[str, object]:
     return {"ours": asdict(figures.ours), "theirs": asdict(figures.theirs)}
-
-
-def _waiting(sign_off_id: int) -> SignOff:
-    row = SignOff.objects.select_for_update().get(pk=sign_off_id)
-    if row.outcome:
-        raise Refused("decided", outcome=row.outcome)
-    return row
-
-
-def _decide(row: SignOff, staff: User, outcome: SignOff.Outcome) -> SignOff:
-    row.decided_by, row.decided_at, row.outcome = staff, clock.now(), outcome
-    SignOff.objects.filter(pk=row.pk).update(decided_by=staff, decided_at=row.decided_at, outcome=outcome)
-    return row

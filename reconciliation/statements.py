@@ -22,9 +22,9 @@ from core import clock, ids
 from core.nudge import nudge
 from core.refusals import Refused
 from core.transitions import advance, record_creation
+from payments.states import UNDER_WORK
 from reconciliation.agreements import cases_of, day_ends_at, new_statement, open_case, settle_cases
 from reconciliation.corrections import show_differences
-from reconciliation.discrepancies import OPEN
 from reconciliation.entries import copy_entries
 from reconciliation.formats import PARSERS
 from reconciliation.formats.base import Expected, ParsedStatement, StatementError, Totals
@@ -268,4 +268,4 @@ def in_force(channel: str, merchant: str, days: Iterable[date]) -> dict[date, St
 
 def _is_pending(correction: Statement) -> bool:
     """Whether it may still be read. A refused one of which staff have said that it was none is done with."""
-    return correction.status != "unreadable" or cases_of(correction).filter(status__in=OPEN).exists()
+    return correction.status != "unreadable" or cases_of(correction).filter(status__in=UNDER_WORK).exists()

@@ -1,4 +1,4 @@
-"""A channel's word on paper, kept as handed in: the last evidence where no machine can be asked (HOUSE 2.7)."""
+"""A word on paper, kept as handed in: the last evidence where no machine can be asked (HOUSE 2.7, 2.9)."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from django.conf import settings
 
 from core import ids
 from core.refusals import Refused
-from reconciliation.models import Clearing
+from reconciliation.models import StepOnPaper
 
 BYTES_MAX = 10 * 1024 * 1024
+SHORTEST_NUMBER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,20 @@ class WrittenStatement:
     content: BinaryIO
 
 
-def keep_document(written: WrittenStatement) -> tuple[str, str]:
+def refuse_without_number(written: WrittenStatement | None) -> WrittenStatement:
+    """The paper, where it has a number. Raises Refused: `no_document`."""
+    if written is None or len(written.document_no.strip()) < SHORTEST_NUMBER:
+        raise Refused("no_document")
+    return written
+
+
+def attach(step: StepOnPaper, written: WrittenStatement) -> None:
+    """Keep the paper and name it in the step, which is not saved yet. Raises Refused: `no_document`."""
+    step.document_no, step.file_name = written.document_no.strip()[:60], written.file_name[:200]
+    step.stored_path, step.sha256 = _keep(written)
+
+
+def _keep(written: WrittenStatement) -> tuple[str, str]:
     """Its place under FILES_DIR and its SHA-256. Raises Refused: `no_document` where it is empty or too large."""
     content = written.content.read(BYTES_MAX + 1)
     if not content or len(content) > BYTES_MAX:
@@ -37,6 +51,6 @@ def keep_document(written: WrittenStatement) -> tuple[str, str]:
     return stored, hashlib.sha256(content).hexdigest()
 
 
-def read_document(clearing: Clearing) -> bytes:
+def read_document(step: StepOnPaper) -> bytes:
     """What was handed in, byte by byte."""
-    return (Path(settings.FILES_DIR) / clearing.stored_path).read_bytes()
+    return (Path(settings.FILES_DIR) / step.stored_path).read_bytes()

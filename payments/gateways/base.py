@@ -61,6 +61,10 @@ class RefundState(StrEnum):
     UNKNOWN = "unknown"
 
 
+ENDED_BADLY = (RefundState.CLOSED, RefundState.ABNORMAL)
+"""No gateway moves a refund any more that it says this of; under its number it only says the same again."""
+
+
 class NoticeKind(StrEnum):
     PAYMENT = "payment"
     """About a payment to one of our merchants; `result` is set."""
@@ -286,6 +290,10 @@ class Gateway(Protocol):
 @runtime_checkable
 class RefundDesk(Protocol):
     """A gateway that gives money back. Money that came through another one goes back in another way."""
+
+    takes_refused_again: bool
+    """Whether the number of a refund that it refused may be sent again. Where not, it may have kept the number, and
+    only its answer to a question tells what became of it."""
 
     def refund(self, refund: RefundRef) -> RefundResult:
         """Give money back; calling again with the same number and amount is safe and gives back once.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -127,6 +128,11 @@ class Caller:
 def _trusted() -> ssl.SSLContext:
     """The public certificate authorities; reading them takes longer than many a call."""
     return httpx.create_ssl_context(trust_env=False)
+
+
+def cashier_origins(stated: tuple[str, ...], usual: tuple[str, ...], address: str) -> tuple[str, ...]:
+    """Where a gateway's cashier may be: what the settings state, else the vendor's own and where we call it."""
+    return stated or (*usual, "{0.scheme}://{0.netloc}".format(urlsplit(address)))
 
 
 def _read(response: httpx.Response, ends_at: float, bytes_max: int) -> bytes:

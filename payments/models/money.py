@@ -79,7 +79,7 @@ class Discrepancy(Stateful):
     kind = models.CharField(_("类别"), max_length=20, choices=Kind)
     status = models.CharField(_("状态"), max_length=20, choices=states.DISCREPANCY.choices, default="open")
     amount_fen = models.BigIntegerField(_("金额"), default=0)
-    key = models.CharField(max_length=120, unique=True)  # what it is about, so that it opens once
+    key = models.CharField(max_length=120)  # what it is about, so that it is open once
     order = models.ForeignKey("payments.PaymentOrder", models.PROTECT, null=True, related_name="discrepancies")
     declaration = models.ForeignKey("payments.Declaration", models.PROTECT, null=True, related_name="+")
     receipt = models.ForeignKey(Receipt, models.PROTECT, null=True, related_name="discrepancies")
@@ -91,6 +91,12 @@ class Discrepancy(Stateful):
         verbose_name = _("差错")
         verbose_name_plural = _("差错")
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=list(states.DISCREPANCY.states)), name="discrepancy_status")
+            models.CheckConstraint(condition=Q(status__in=list(states.DISCREPANCY.states)), name="discrepancy_status"),
+            models.UniqueConstraint(
+                fields=["key"], name="discrepancy_open_once", condition=Q(status__in=states.UNDER_WORK)
+            ),
         ]
-        indexes = [models.Index(fields=["kind"], name="discrepancy_open", condition=Q(status="open"))]
+        indexes = [
+            models.Index(fields=["kind"], name="discrepancy_open", condition=Q(status="open")),
+            models.Index(fields=["key"], name="discrepancy_key", opclasses=["varchar_pattern_ops"]),
+        ]

@@ -25,6 +25,7 @@ class Refund(Stateful):
         NOT_ELIGIBLE = "not_eligible", _("不该由本人缴")
         OWN_REQUEST = "own_request", _("本人申请")
         UNKNOWN_MONEY = "unknown_money", _("对不上的款")
+        RETURNED = "returned", _("钱已另行退回")
 
     refund_no = models.CharField(max_length=26, unique=True, default=ids.public_no)
     receipt = models.ForeignKey("payments.Receipt", models.PROTECT, related_name="refunds")
@@ -49,6 +50,7 @@ class Refund(Stateful):
     next_check_at = models.DateTimeField(null=True)  # when the sweep sends it or asks about it next
     checks = models.SmallIntegerField(default=0)
     failure = models.CharField(max_length=60, blank=True)  # the gateway's reason as a code, or why it was rejected
+    is_outside = models.BooleanField(default=False)  # given back in another way than by the gateway
 
     class Meta:
         verbose_name = _("退费")

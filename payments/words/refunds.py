@@ -11,6 +11,7 @@ REASONS: dict[str, Promise] = {
     "own_request": gettext_lazy("其他原因"),
     "late_taken": gettext_lazy("付款到的时候，这一期已经缴过"),
     "unknown_money": gettext_lazy("对不上的款"),
+    "returned": gettext_lazy("钱已另行退回"),
 }
 
 REJECTIONS: dict[str, Promise] = {

@@ -1,10 +1,10 @@
 """S04: clearing a stuck order: the evidence, what it allows, the second person, and what happened."""
 
 from collections.abc import Callable
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,10 +16,11 @@ from core.models import User
 from core.refusals import Refused
 from payments.models import Declaration, Discrepancy, PaymentOrder
 from payments.orders import clears_by
-from payments.states import AT_GATEWAY, DECLARATION, ORDER
+from payments.states import AT_GATEWAY, DECLARATION, ORDER, UNDER_WORK
 from payments.words import figures, order_words
 from portal.console.clearing_words import check_words, refusal_words, verdict_words
 from portal.console.evidence import answers_of
+from portal.console.outside import paper_answer, paper_of
 from portal.console.page import page
 from portal.console.proving import proved_first
 from portal.console.scope import forbid_lookers, order_or_404, staff_of
@@ -27,13 +28,14 @@ from portal.console.statement_words import channel_name
 from reconciliation.channel_questions import ASK_EVERY, ask_channel, last_answer
 from reconciliation.clearing import (
     FRESH,
+    ON_PAPER,
+    WENT_BACK,
     confirm_clearing,
     drop_clearing,
     look_at,
     request_clearing,
 )
 from reconciliation.models import ChannelAnswer, Clearing
-from reconciliation.written_statements import WrittenStatement, read_document
 
 
 @require_GET
@@ -56,6 +58,7 @@ def detail(request: HttpRequest, order_id: int) -> HttpResponse:
         "look": look,
         "checks": [check_words(check, gateway) for check in look.checks],
         "verdict": verdict_words(look, waiting),
+        "went_back": (look.ground or look.may_write) in WENT_BACK,
         "step": _step(order, waiting),
         "answer": answer,
         "answers": answers_of(order),
@@ -66,7 +69,7 @@ def detail(request: HttpRequest, order_id: int) -> HttpResponse:
         "done": Clearing.objects.filter(order=order, outcome="done").select_related("asked_by", "decided_by").first(),
         "grounds": dict(Clearing.Ground.choices),
         "resident": order_words(order.status, gateway),
-        "case": Discrepancy.objects.filter(order=order, kind="stuck", status__in=("open", "in_hand")).first(),
+        "case": Discrepancy.objects.filter(order=order, kind="stuck", status__in=UNDER_WORK).first(),
     }
     return page(request, "clearing", _("清除卡住的申报"), **context)
 
@@ -115,16 +118,9 @@ def request_(request: HttpRequest, order_id: int) -> HttpResponse:
     if ground not in Clearing.Ground.values:
         messages.warning(request, _("请选依据。"))
         return redirect("admin:clearing", order.pk)
-    written = _written(request) if ground == Clearing.Ground.WRITTEN else None
+    written = paper_of(request) if ground in ON_PAPER else None
     return _done(request, user, order, "request_clearing", lambda: request_clearing(
         order_id=order.pk, ground=ground, note=note, staff=user, written=written))  # fmt: skip
-
-
-def _written(request: HttpRequest) -> WrittenStatement | None:
-    file = request.FILES.get("document")
-    if file is None:
-        return None
-    return WrittenStatement(request.POST.get("document_no", ""), str(file.name), cast(BinaryIO, file))
 
 
 @require_POST
@@ -149,13 +145,7 @@ def document(request: HttpRequest, order_id: int, clearing_id: int) -> HttpRespo
     """The channel's written statement, for the second person; as a download, it is somebody else's file."""
     user = staff_of(request)
     order = order_or_404(user, order_id)
-    row = Clearing.objects.filter(pk=clearing_id, order=order).exclude(stored_path="").first()
-    if row is None:
-        raise Http404
-    audit.record(actor=user.actor, action="read_document", subject_kind="clearing", subject_id=str(row.pk))
-    response = HttpResponse(read_document(row), content_type="application/octet-stream")
-    response.headers["Content-Disposition"] = f'attachment; filename="written-{row.pk}.bin"'
-    return response
+    return paper_answer(user, Clearing.objects.filter(pk=clearing_id, order=order).first(), "clearing")
 
 
 def _done(
@@ -171,10 +161,13 @@ def _done(
         actor=user.actor, action=action, subject_kind="order", subject_id=order.order_no, reason=clearing.note[:200],
         detail={**detail, "evidence": clearing.evidence, "document_sha256": clearing.sha256},
     )  # fmt: skip
-    said = {
-        "done": _("已清除，期间空出。%(money)s没有扣款，缴款人会收到短信。"),
-        "": _("已交第二人确认。"),
-        "dropped": _("没有清除。"),
-    }[clearing.outcome]
-    messages.success(request, said % {"money": figures.money(order.amount_fen)} if clearing.outcome == "done" else said)
+    messages.success(request, _said(clearing) % {"money": figures.money(order.amount_fen)})
     return redirect("admin:clearing", order.pk)
+
+
+def _said(clearing: Clearing) -> str:
+    if clearing.outcome != Clearing.Outcome.DONE:
+        return _("没有清除。") if clearing.outcome else _("已交第二人确认。")
+    if clearing.ground in WENT_BACK:
+        return _("已清除，期间空出。%(money)s已由渠道退回，缴款人会收到短信。")
+    return _("已清除，期间空出。%(money)s没有扣款，缴款人会收到短信。")

@@ -40,7 +40,7 @@ def check_words(check: Check, channel: str) -> CheckWords:
 
 
 def _channel(check: Check, channel: str) -> tuple[str, str, str]:
-    what, wanted, state = _("现在问渠道"), _("答未支付或已关闭"), check.facts["state"]
+    what, wanted, state = _("现在问渠道"), _("答未支付、已关闭或已退款"), check.facts["state"]
     if state == "not_asked":
         return what, _("能问的渠道才要求"), _("%(channel)s不能问，只看对账单") % {"channel": channel}
     if not state:
@@ -61,12 +61,12 @@ def _expiry(check: Check, channel: str) -> tuple[str, str, str]:
 def _day(check: Check, channel: str) -> tuple[str, str, str]:
     day: date = check.facts["day"]
     what = _("%(day)s对账单") % {"day": figures.bare_date(day, clock.now().astimezone(clock.SHANGHAI).date())}
-    return what, _("到齐、合计相符、没有这一笔"), _day_seen(check.facts)
+    return what, _("到齐、合计相符、没有这一笔，或者收了又全额退回"), _day_seen(check.facts)
 
 
 def _day_seen(facts: dict[str, Any]) -> str:
     if facts.get("named"):
-        return _("有这一笔的记录")
+        return _("收了这一笔，又全额退回") if facts["undone"] else _("有这一笔的记录")
     if "lines" in facts:
         lines = ngettext("%(count)d行", "%(count)d行", facts["lines"]) % {"count": facts["lines"]}
         said = {"lines": lines, "money": figures.money(facts["paid_fen"])}
@@ -112,6 +112,10 @@ REFUSALS: dict[str, tuple[Promise, Promise]] = {
         gettext_lazy("现在不能清除：渠道没有说未支付"),
         gettext_lazy("钱可能已经扣了。没有渠道证据，任何人都不能清除，第二人也不能。"),
     ),
+    "refunded": (
+        gettext_lazy("现在不能清除：渠道答已退款，对账单还看不出全额退回"),
+        gettext_lazy("可能只退了一部分。对账单到齐、看到全额退回，系统会自动清除。有全额退款凭证的，由两人办。"),
+    ),
     "silent": (
         gettext_lazy("现在不能清除：钱可能已经扣了"),
         gettext_lazy("渠道没有答复，对账单也没有到齐。没有渠道证据，任何人都不能清除，第二人也不能。"),
@@ -123,7 +127,7 @@ REFUSALS: dict[str, tuple[Promise, Promise]] = {
 }  # fmt: skip
 OTHERS: dict[str, Promise] = {
     "no_reason": gettext_lazy("请写清说明，不能少于4个字。"),
-    "no_document": gettext_lazy("请填文号，并交书面说明的照片或PDF，不超过10MB。"),
+    "no_document": gettext_lazy("请填文号，并交书面说明或退款凭证的照片或PDF，不超过10MB。"),
     "waits": gettext_lazy("已经有一份申请在等第二人。"),
     "ground_differs": gettext_lazy("依据和现在的证据不同，请看了证据再选。"),
     "decided": gettext_lazy("已经有人办过。"),
@@ -136,11 +140,13 @@ def verdict_words(look: Look, waiting: Clearing | None) -> tuple[str, str, str]:
     if look.refusal:
         head, text = REFUSALS[look.refusal]
         kind = "info" if look.refusal in ("finished", "not_asked") else "no"
-        if waiting is not None and waiting.ground == Clearing.Ground.WRITTEN and look.may_write:
+        if waiting is not None and look.may_write and waiting.ground == look.may_write:
             return "wait", _("等第二人核对书面说明"), _("第二人看原件，确认时系统再问一次渠道。")
         return kind, str(head), str(text)
     if waiting is not None:
         return "wait", _("证据够，等第二人确认"), _("确认时系统再问一次渠道，证据变了就不清除。")
+    if look.ground == Clearing.Ground.UNDONE:
+        return "yes", _("证据够，可以清除"), _("钱收了又全额退回。要第二人确认后才生效；没有人办，系统也会自动清除。")
     if look.needs_second:
         return "yes", _("证据够，可以清除"), _("已等超过24小时，或金额超过5000元，要第二人确认后才生效。")
     return "yes", _("证据够，可以清除"), _("一个人就能清除，提交时系统再问一次渠道。")

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_GET
 from core import clock
 from core.models import User
 from payments.models import Discrepancy
-from payments.states import DISCREPANCY
+from payments.states import DISCREPANCY, UNDER_WORK
 from portal.console.page import page
 from portal.console.scope import discrepancies_for, staff_of
-from reconciliation.discrepancies import OPEN, without_owner_too_long
+from reconciliation.discrepancies import held_by, without_owner_too_long
 from reconciliation.models import Waiver
 
 SHOWN = 200
@@ -28,6 +28,7 @@ class Item:
     days: int
     is_overdue: bool
     waits: bool  # for the second person of a waiver
+    held_fen: int  # of the money that it is about, what lies with it
 
     @property
     def reference(self) -> str:
@@ -44,18 +45,21 @@ def listing(request: HttpRequest) -> HttpResponse:
     """Open ones by age, narrowed to one's own, to those without an owner, to those that wait, or to a kind."""
     user = staff_of(request)
     wanted, kind = request.GET.get("show", ""), request.GET.get("kind", "")
-    all_open = discrepancies_for(user).filter(status__in=OPEN).select_related("order", "owner")
+    all_open = discrepancies_for(user).filter(status__in=UNDER_WORK).select_related("order", "owner")
     overdue = list(without_owner_too_long(all_open)[:SHOWN])
     narrowed = _narrowed(all_open, user, wanted)
     if kind in Discrepancy.Kind.values:
         narrowed = narrowed.filter(kind=kind)
     late = {row.pk for row in overdue}
+    held_overdue = held_by(late)
     waiting = set(Waiver.objects.filter(outcome="").values_list("discrepancy", flat=True))
-    items = [_item(row, late, waiting) for row in narrowed.order_by("opened_at", "pk")[:SHOWN]]
+    held = held_by(narrowed.values_list("pk", flat=True))  # of all of them, shown or not
+    items = [_item(row, late, waiting, held) for row in narrowed.order_by("opened_at", "pk")[:SHOWN]]
     context = {
-        "overdue": [_item(row, late, waiting) for row in overdue],
+        "overdue": [_item(row, late, waiting, held_overdue) for row in overdue],
         "items": items,
-        "held": sum(item.row.amount_fen for item in items),
+        "held": sum(held.values()),
+        "left_off": max(narrowed.count() - SHOWN, 0),
         "wanted": wanted,
         "kind": kind,
         "kinds": Discrepancy.Kind.choices,
@@ -79,14 +83,15 @@ def _narrowed(rows: Any, user: User, wanted: str) -> Any:
     return rows
 
 
-def _item(row: Discrepancy, late: set[int], waiting: set[int]) -> Item:
+def _item(row: Discrepancy, late: set[int], waiting: set[int], held: dict[int, int]) -> Item:
     days = (clock.today() - clock.business_date(row.opened_at)).days
-    return Item(row, DISCREPANCY.states[row.status], days, row.pk in late, row.pk in waiting)
+    state = DISCREPANCY.states[row.status]
+    return Item(row, state, days, row.pk in late, row.pk in waiting, held.get(row.pk, 0))
 
 
 def next_after(user: User, row: Discrepancy) -> Discrepancy | None:
     """The next one that is the user's or nobody's, by age."""
-    rows = discrepancies_for(user).filter(status__in=OPEN).exclude(pk=row.pk).order_by("opened_at", "pk")
+    rows = discrepancies_for(user).filter(status__in=UNDER_WORK).exclude(pk=row.pk).order_by("opened_at", "pk")
     mine = [each for each in rows[:SHOWN] if each.owner_id in (None, user.pk)]
     after = [each for each in mine if (each.opened_at, each.pk) > (row.opened_at, row.pk)]
     return next(iter([*after, *mine]), None)

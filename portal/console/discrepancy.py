@@ -11,11 +11,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from core import audit, clock, limiter
+from core.identity import mask_name
 from core.models import User
-from core.refusals import Refused
-from payments.models import Discrepancy, Refund
+from core.refusals import SHORTEST_REASON, Refused
+from payments.gateways.desks import refund_desk
+from payments.models import Declaration, Discrepancy, Refund
 from payments.refunds import request_refund_of_held
-from payments.states import AT_GATEWAY, DISCREPANCY
+from payments.states import AT_GATEWAY, DISCREPANCY, UNDER_WORK
 from payments.words import figures
 from portal.console.discrepancies import next_after, reference
 from portal.console.evidence import ANSWERS, gather
@@ -33,13 +35,15 @@ REASONS = {
     Discrepancy.Kind.LATE_TAKEN: Refund.Reason.LATE_TAKEN,
 }
 
+TAKEN_BACK = (Discrepancy.Kind.REVERSED, Discrepancy.Kind.REFUND)
+
 
 @require_GET
 def detail(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
     """Everything about it on one page."""
     user = staff_of(request)
     row = discrepancy_or_404(user, discrepancy_id)
-    is_open = row.status in work.OPEN
+    is_open = row.status in UNDER_WORK
     waiver = Waiver.objects.filter(discrepancy=row, outcome="").select_related("asked_by").first()
     held = work.held_fen(row)
     context = {
@@ -52,6 +56,8 @@ def detail(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
         "steps": steps_for(row.kind),
         "known": gather(row),
         "held": held,
+        "has_desk": row.receipt is None or refund_desk(row.receipt.gateway) is not None,
+        "takes_back": _paid_lines(row) if is_open and row.kind in TAKEN_BACK else [],
         "refund": row.refunds.exclude(status="rejected").first(),
         "channel": channel_name(row.order.gateway) if row.order and row.order.gateway else "",
         "statement": (about := _statement(row, user)),
@@ -68,9 +74,15 @@ def detail(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
     return page(request, "discrepancy", row.get_kind_display(), **context)
 
 
+def _paid_lines(row: Discrepancy) -> list[tuple[Declaration, str]]:
+    """What is still paid by an order whose money a channel says it has given back."""
+    paid = Declaration.objects.filter(order=row.order_id, order__isnull=False, status="paid")
+    return [(line, mask_name(line.registration.name)) for line in paid.select_related("registration").order_by("pk")]
+
+
 def _verdict(row: Discrepancy, user: User, held: int, waiver: Waiver | None) -> tuple[str, str, str]:
     """(class, sentence, what it means)."""
-    if row.status not in work.OPEN:
+    if row.status not in UNDER_WORK:
         return "info", str(DISCREPANCY.states[row.status].label), _("已经了结，只供查看。")
     if waiver is not None:
         who = waiver.asked_by.name
@@ -84,7 +96,7 @@ def _verdict(row: Discrepancy, user: User, held: int, waiver: Waiver | None) -> 
         return (
             "wait",
             _("%(money)s挂在这里，没有记到任何人名下") % {"money": figures.money(held)},
-            _("钱只能通过退费出去。退完自动了结，这之前不能办结，也不能核销。"),
+            _("钱只能通过退费或另行退回出去。退完自动了结，这之前不能办结，也不能核销。"),
         )
     mine = row.owner_id == user.pk
     return "info", _("由你处理") if mine else _("由%(who)s处理") % {"who": row.owner.name}, _("按下面的步骤办。")
@@ -174,7 +186,7 @@ def give_back(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
     """申请退回: the money that it holds; a second person approves it as a refund (S06)."""
     user, row = _asked(request, discrepancy_id)
     why = request.POST.get("reason", "").strip()[:200]
-    if len(why) < work.SHORTEST:
+    if len(why) < SHORTEST_REASON:
         messages.warning(request, _refused(Refused("no_reason")))
         return redirect("admin:discrepancy", row.pk)
     made: list[Refund] = []
@@ -215,11 +227,12 @@ def _refused(refusal: Refused) -> str:
         "no_reason": _("请写清经过，不能少于4个字。"),
         "holds_money": _("这里还有%(money)s，先退费。") % {"money": figures.money(held)},
         "still_stuck": _("订单还没有结果，先清除或等结果。"),
+        "refund_hangs": _("这笔退费还没有结果，不能了结。退成了自动了结；退不成的，到退费页记另行退回。"),
         "waiver_waits": _("核销正等另一人决定。"),
         "decided": _("已经有人办过。"),
         "same_person": _("申请人不能自己决定，请另一人来看。"),
         "in_refund": _("这笔已在退费中。"),
         "not_held": _("这一类差错没有可退的钱。"),
         "no_money": _("这里没有挂着的钱。"),
-        "no_gateway": _("这个渠道不能原路退回，请按书面程序退。"),
+        "no_gateway": _("这个渠道不能原路退回。按书面程序退了以后，在这里记另行退回。"),
     }[refusal.code]

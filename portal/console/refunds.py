@@ -11,18 +11,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from core import audit, clock
+from core import audit, clock, limiter
 from core.identity import mask_name
 from core.models import Transition, User
-from core.refusals import Refused
+from core.refusals import SHORTEST_REASON, Refused
 from core.states import State
 from payments import gateways
+from payments.gateways.desks import refund_desk
 from payments.models import Declaration, Refund
 from payments.refund_asking import REASONS
+from payments.refund_checks import refresh_refund
 from payments.refund_dates import dates_of
 from payments.refund_records import refunds_by_record
 from payments.refund_reviews import approve_reviewed, first_review, needs_review, review_refund, reviewed_first
-from payments.refunds import reject_refund, request_refund, retry_refund
+from payments.refunds import has_ended, reject_refund, request_refund, retry_refund
 from payments.states import REFUND, REFUNDING
 from payments.words import names
 from payments.words.refunds import REJECTIONS, refund_reason, rejection
@@ -30,12 +32,16 @@ from portal.console.page import page
 from portal.console.proving import proved_first
 from portal.console.refund_evidence import evidence_of, notices_of
 from portal.console.scope import declarations_for, forbid_lookers, may_act, refunds_for, staff_of
+from reconciliation.channel_questions import ASK_EVERY
+from reconciliation.models import OutsideSettlement
 
 SHOWN = 200
 SLOW = timedelta(days=1)
-SHORTEST = 4
+TO_DECIDE = ("requested", "failed", "outside")
 ORDERS = {"age": "requested_at", "amount": "-amount_fen"}
-LISTS = {"open": REFUNDING, "waiting": ("requested",), "failed": ("failed",), "done": ("refunded", "rejected")}
+LISTS = {
+    "open": REFUNDING, "waiting": ("requested", "outside"), "failed": ("failed",), "done": ("refunded", "rejected"),
+}  # fmt: skip
 _LOADED = (
     "receipt", "receipt__order", "receipt__order__payee", "declaration", "declaration__registration",
     "declaration__region", "declaration__order", "discrepancy", "requested_by", "approved_by",
@@ -73,8 +79,8 @@ def listing(request: HttpRequest) -> HttpResponse:
     """Requested ones first, then those that did not go through, then those under way; by age or by amount."""
     shown, by = request.GET.get("show", "open"), request.GET.get("by", "age")
     shown, by = shown if shown in LISTS else "open", by if by in ORDERS else "age"
-    rank = Case(When(status="requested", then=Value(0)), When(status="failed", then=Value(1)), default=Value(2),
-                output_field=IntegerField())  # fmt: skip
+    whens = [When(status__in=("requested", "outside"), then=Value(0)), When(status="failed", then=Value(1))]
+    rank = Case(*whens, default=Value(2), output_field=IntegerField())
     rows = _rows(staff_of(request)).filter(status__in=LISTS[shown]).annotate(rank=rank)
     found = list(rows.order_by("rank", ORDERS[by], "pk")[:SHOWN])
     reviewed = reviewed_first(row.refund_no for row in found)
@@ -89,11 +95,15 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 
 def _queued(refund: Refund, is_reviewed: bool) -> QueueRow:
-    waits = {"requested": _("复审") if is_reviewed or not needs_review(refund) else _("初审"), "failed": _("再退一次")}
+    waits = {
+        "requested": _("复审") if is_reviewed or not needs_review(refund) else _("初审"),
+        "failed": _("另行退回") if has_ended(refund) else _("再退一次"),
+        "outside": _("第二人"),
+    }
     return QueueRow(
         refund=refund, state=REFUND.states[refund.status], what=what_of(refund), person=person_of(refund),
         waits_for=waits.get(refund.status, ""),
-        is_slow=refund.status in ("requested", "failed") and clock.now() - refund.requested_at > SLOW,
+        is_slow=refund.status in TO_DECIDE and clock.now() - refund.requested_at > SLOW,
     )  # fmt: skip
 
 
@@ -137,7 +147,9 @@ def detail(request: HttpRequest, refund_no: str) -> HttpResponse:
         "rejections": REJECTIONS.items(),
         "dates": dates_of(refund),
         "step": step,
-        "verdict": _verdict(step),
+        "verdict": _verdict(step, refund),
+        "settlement": (settlement := _settlement(refund)),
+        "mine_to_confirm": settlement is not None and settlement.asked_by_id != user.pk and may_act(user),
         "phase": _phase(refund, bool(review)),
     }
     return page(request, "refund", f"{_('退费')} {refund_no[-6:]}", **context)
@@ -156,10 +168,18 @@ def _asked_by(refund: Refund) -> str:
     return asker.name if asker.is_staff else _("%(name)s，付款人本人") % {"name": mask_name(asker.name)}
 
 
+def _settlement(refund: Refund) -> OutsideSettlement | None:
+    """That it has gone back in another way: asked for, or done."""
+    rows = OutsideSettlement.objects.filter(refund=refund).exclude(outcome="dropped")
+    return rows.select_related("asked_by", "decided_by").order_by("-pk").first()
+
+
 def _step(user: User, refund: Refund, *, reviewed_by: str) -> str:
-    """What this member of staff may do now: review, approve, retry; or why not: mine, look; or nothing: over."""
-    if refund.status == "failed":
-        return "retry" if may_act(user) else "look"
+    """What this member of staff may do now: review, approve, retry, outside (find another way), settle; or why not:
+    mine, look; or nothing: over."""
+    if refund.status in ("failed", "outside"):
+        what = "settle" if refund.status == "outside" else "outside" if has_ended(refund) else "retry"
+        return what if may_act(user) else "look"
     if refund.status != "requested":
         return "over"
     if not may_act(user):
@@ -169,16 +189,28 @@ def _step(user: User, refund: Refund, *, reviewed_by: str) -> str:
     return "mine" if reviewed_by == user.actor or refund.requested_by_id == user.pk else "approve"
 
 
-def _verdict(step: str) -> tuple[str, str, str]:
+def _verdict(step: str, refund: Refund) -> tuple[str, str, str]:
     """(class, title, sentence) of the box that stands above the evidence."""
     return {
         "review": ("info", _("等初审"), _("看过下面的核对再写意见。复审要另一个人。")),
         "approve": ("info", _("等复审"), _("你不是提出人，也不是初审人，可以复审。")),
         "mine": ("wait", _("等第二人"), _("提出人和初审人不能自己复审。")),
-        "retry": ("no", _("退费未成"), _("钱还在原处。查清原因以后，可以用同一个号再退一次。")),
+        "retry": ("no", _("退费未成"), _again(refund)),
+        "outside": ("no", _("退费未成"), _("钱还在原处。这个退费号在渠道已经结束，再退也退不成。请另行退回。")),
+        "settle": ("wait", _("另行退回，等第二人"), _("第二人看过凭证再确认。确认以前，钱还记在原处。")),
         "look": ("wait", _("只能看"), _("你的岗位不办退费。")),
         "over": ("info", _("已经决定"), _("现在不用做什么。")),
     }[step]
+
+
+def _again(refund: Refund) -> str:
+    """What sending a refused refund once more may bring, as its gateway takes it."""
+    desk = refund_desk(refund.gateway)
+    if desk is None:
+        return _("钱还在原处。这个渠道现在不能原路退，请另行退回。")
+    if desk.takes_refused_again:
+        return _("钱还在原处。查清原因以后，可以用同一个号再退一次。")
+    return _("钱还在原处。再退时先问渠道：它没有记下这个号，就用同一个号再发；记下了，以它查到的结果为准。")
 
 
 def _phase(refund: Refund, is_reviewed: bool) -> int:
@@ -232,7 +264,7 @@ def reject(request: HttpRequest, refund_no: str) -> HttpResponse:
     """不同意, with a reason that the payer reads."""
     user, refund = forbid_lookers(request), _refund(request, refund_no)
     code, text = request.POST.get("why", ""), " ".join(request.POST.get("text", "").split())[:60]
-    why = text if len(text) >= SHORTEST else code if code in REJECTIONS else ""
+    why = text if len(text) >= SHORTEST_REASON else code if code in REJECTIONS else ""
     if not why:
         messages.warning(request, _("请选择或写明不同意的理由，申请人会看到。"))
         return redirect("admin:refund", refund_no)
@@ -261,6 +293,19 @@ def retry(request: HttpRequest, refund_no: str) -> HttpResponse:
     return redirect("admin:refund", refund_no)
 
 
+@require_POST
+def ask_gateway(request: HttpRequest, refund_no: str) -> HttpResponse:
+    """Whether it has gone back after all: its success takes effect, nothing else changes anything."""
+    user, refund = forbid_lookers(request), _refund(request, refund_no)
+    if not limiter.take(f"ask:{refund_no}", limit=1, period=ASK_EVERY).allowed:
+        messages.warning(request, _("刚刚问过，过几秒再问。"))
+        return redirect("admin:refund", refund_no)
+    found = refresh_refund(refund_no=refund.refund_no)
+    _write_down(user, "ask_refund", found, "")
+    messages.success(request, _("问过渠道，现在是：%(state)s。") % {"state": REFUND.states[found.status].label})
+    return redirect("admin:refund", refund_no)
+
+
 @require_http_methods(["GET", "POST"])
 def ask(request: HttpRequest, declaration_no: str) -> HttpResponse:
     """A member of staff asks, as a rule because it was paid in the wrong place (PA-6); another decides."""
@@ -281,13 +326,14 @@ def ask(request: HttpRequest, declaration_no: str) -> HttpResponse:
         "reasons": [(reason.value, refund_reason(reason)) for reason in REASONS],
         "note": request.POST.get("note", ""),
         "chosen": request.POST.get("reason", Refund.Reason.WRONG_PLACE),
+        "has_desk": refund_desk(row.order.gateway) is not None,
     }
     return page(request, "refund_ask", _("提出退费"), **context)
 
 
 def _asked(request: HttpRequest, user: User, row: Declaration) -> Refund | None:
     reason, note = request.POST.get("reason", ""), " ".join(request.POST.get("note", "").split())[:200]
-    if reason not in REASONS or len(note) < SHORTEST:
+    if reason not in REASONS or len(note) < SHORTEST_REASON:
         messages.warning(request, _("请选原因，并写清依据，不能少于4个字。"))
         return None
     try:
@@ -318,8 +364,9 @@ def _refused(code: str) -> str:
         "no_note": _("请写初审意见，不能少于4个字。"),
         "finished": _("这笔已经决定过。"),
         "not_failed": _("这笔不用再退一次。"),
+        "ended": _("这个退费号在渠道已经结束，再退也退不成。请另行退回。"),
         "not_paid": _("这笔还没有缴成，不用退费。"),
         "in_refund": _("这笔已在退费中。"),
-        "no_gateway": _("这笔不是在网上付的，不能原路退回。请到缴费的银行或办税服务厅办理。"),
+        "no_gateway": _("这笔不能原路退回。钱按书面程序退了以后，在这里记另行退回。"),
         "no_money": _("这笔钱还在核对，现在不能退。"),
     }.get(code, code)

@@ -15,6 +15,7 @@ from portal.console import (
     discrepancy,
     feeds,
     names,
+    outside,
     person,
     policies,
     reconciliation,
@@ -46,6 +47,7 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("discrepancies/<int:discrepancy_id>/waive/", discrepancy.waive, "discrepancy_waive"),
     ("discrepancies/<int:discrepancy_id>/refund/", discrepancy.give_back, "discrepancy_refund"),
     ("discrepancies/<int:discrepancy_id>/ask/", discrepancy.ask, "discrepancy_ask"),
+    ("discrepancies/<int:discrepancy_id>/outside/", outside.of_discrepancy, "discrepancy_outside"),
     ("orders/<int:order_id>/clearing/", clearing.detail, "clearing"),
     ("orders/<int:order_id>/clearing/ask/", clearing.ask, "clearing_ask"),
     ("orders/<int:order_id>/clearing/request/", clearing.request_, "clearing_request"),
@@ -62,7 +64,12 @@ PAGES: list[tuple[str, Callable[..., HttpResponseBase], str]] = [
     ("refunds/<str:refund_no>/approve/", refunds.approve, "refund_approve"),
     ("refunds/<str:refund_no>/reject/", refunds.reject, "refund_reject"),
     ("refunds/<str:refund_no>/retry/", refunds.retry, "refund_retry"),
+    ("refunds/<str:refund_no>/ask/", refunds.ask_gateway, "refund_ask_gateway"),
+    ("refunds/<str:refund_no>/outside/", outside.of_refund, "refund_outside"),
+    ("refunds/<str:refund_no>/outside/decide/", outside.decide, "outside_decide"),
+    ("refunds/<str:refund_no>/outside/<int:settlement_id>/document/", outside.document, "outside_document"),
     ("declarations/<str:declaration_no>/refund/", refunds.ask, "refund_ask"),
+    ("declarations/<str:declaration_no>/outside/", outside.of_declaration, "declaration_outside"),
     ("audit/", audit.listing, "audit"),
 ]
 

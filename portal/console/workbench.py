@@ -13,7 +13,7 @@ from core.states import State
 from core.working_days import missing_years
 from payments.models import CollectionPolicy, Diagnosis, Refund
 from payments.policies.in_force import terms_of
-from payments.states import REFUND
+from payments.states import REFUND, UNDER_WORK
 from portal.console.page import page
 from portal.console.scope import (
     agencies_for,
@@ -47,7 +47,7 @@ def workbench(request: HttpRequest) -> HttpResponse:
         "unowned": without_owner_too_long(discrepancies_for(user))[:SHOWN],
         "today": clock.today(),
         "place": place_of(user),
-        "cases": discrepancies_for(user).filter(status__in=("open", "in_hand")).order_by("opened_at")[:SHOWN],
+        "cases": discrepancies_for(user).filter(status__in=UNDER_WORK).order_by("opened_at")[:SHOWN],
         "refunds": _refunds(user),
         "stuck": stuck.order_by("started_at")[:SHOWN],
         "late": late.select_related("agency", "region").order_by("last_received_at")[:SHOWN],
@@ -76,7 +76,7 @@ def _second_person(user: User) -> dict[str, list[Any]]:
 
 def _refunds(user: User) -> list[tuple[Refund, State]]:
     """Refunds that somebody must look at: asked for, or not gone through."""
-    rows = refunds_for(user).filter(status__in=("requested", "failed")).order_by("requested_at")
+    rows = refunds_for(user).filter(status__in=("requested", "failed", "outside")).order_by("requested_at")
     return [(row, REFUND.states[row.status]) for row in rows[:SHOWN]]
 
 

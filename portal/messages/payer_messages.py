@@ -22,6 +22,7 @@ from payments.words.names import insurance_type
 from portal.carriers import CarrierRefused, CarrierUnreachable, send_sms
 from portal.messages.refund_messages import Untold, untold_refunds
 from portal.models import Message
+from reconciliation.clearing import WENT_BACK
 
 LOOK_BACK = timedelta(days=2)
 BATCH = 500
@@ -30,7 +31,7 @@ LEASE = timedelta(minutes=2)
 LONGEST = 140
 
 _UNTOLD = """
-SELECT t.id, t.object_id, t.to_state, o.payer_id FROM core_transition t
+SELECT t.id, t.object_id, t.to_state, o.payer_id, coalesce(t.evidence->>'ground', '') FROM core_transition t
 JOIN payments_paymentorder o ON o.id = t.object_id
 WHERE t.kind = 'ORDER' AND t.event = ANY(%s) AND t.at > %s AND o.payer_id IS NOT NULL
   AND (t.to_state = 'paid' OR o.started_at IS NOT NULL)
@@ -68,7 +69,10 @@ def _untold_orders() -> list[Untold]:
         cursor.execute(_UNTOLD, [TOLD, clock.now() - LOOK_BACK, BATCH])
         rows = cursor.fetchall()
     lines = _lines({row[1] for row in rows})
-    return [Untold(number, payer, _text(state, lines.get(order, []))) for number, order, state, payer in rows]
+    return [
+        Untold(number, payer, _text(state, lines.get(order, []), went_back=ground in WENT_BACK))
+        for number, order, state, payer, ground in rows
+    ]
 
 
 def _lines(order_ids: set[int]) -> dict[int, list[Declaration]]:
@@ -79,12 +83,14 @@ def _lines(order_ids: set[int]) -> dict[int, list[Declaration]]:
     return found
 
 
-def _text(state: str, lines: list[Declaration]) -> str:
+def _text(state: str, lines: list[Declaration], *, went_back: bool) -> str:
     """At most seventy characters as a rule, no link, nobody's full name."""
     if not lines:
         return _("【社保缴费】有一笔缴费有结果了。请登录查看。")
     order = lines[0].order
     said = {"people": _people(lines), "money": money(order.amount_fen), "ref": ids.short_reference(order.order_no)}
+    if state != "paid" and went_back:
+        return _("【社保缴费】%(people)s%(money)s没有缴成，钱已由渠道退回，可以重新缴。参考号%(ref)s。") % said
     if state != "paid":
         return _("【社保缴费】%(people)s%(money)s没有扣款，可以重新缴。参考号%(ref)s。") % said
     done = [line for line in lines if line.status == "paid"]

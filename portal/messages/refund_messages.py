@@ -14,14 +14,14 @@ from payments.words import bare_date, money
 from payments.words.names import insurance_type
 from payments.words.refunds import rejection
 
-TOLD = ["create", "settle", "reject", "fail"]
+TOLD = ["create", "settle", "settle_outside", "reject", "fail"]
 _UNTOLD = """
 SELECT t.id, t.object_id, t.event, o.payer_id FROM core_transition t
 JOIN payments_refund r ON r.id = t.object_id
 JOIN payments_receipt c ON c.id = r.receipt_id
 JOIN payments_paymentorder o ON o.id = c.order_id
 WHERE t.kind = 'REFUND' AND t.event = ANY(%s) AND t.at > %s AND o.payer_id IS NOT NULL
-  AND NOT (t.event = 'create' AND r.rule <> '')
+  AND NOT (t.event = 'create' AND (r.rule <> '' OR t.to_state = 'outside'))
   AND NOT EXISTS (SELECT 1 FROM portal_message m WHERE m.transition_id = t.id)
 ORDER BY t.id LIMIT %s"""
 
@@ -36,7 +36,8 @@ class Untold:
 
 
 def untold_refunds(*, look_back: timedelta, most: int) -> list[Untold]:
-    """Each move that is to be told. A refund by rule is told of when the money is back: it was announced before."""
+    """Each move that is to be told. A refund by rule is told of when the money is back: it was announced before. So is
+    one by paper, which nobody sends."""
     with connection.cursor() as cursor:
         cursor.execute(_UNTOLD, [TOLD, clock.now() - look_back, most])
         rows = cursor.fetchall()
@@ -55,6 +56,10 @@ def _text(event: str, refund: Refund) -> str:
     }
     if event == "create":
         return _("【社保缴费】%(what)s%(money)s退费申请已收到，两人审核后原路退回，最迟%(day)s。参考号%(ref)s。") % said
+    if event == "settle_outside" and refund.declaration_id is None:
+        return _("【社保缴费】%(what)s%(money)s已按书面程序或由渠道退回。参考号%(ref)s。") % said
+    if event == "settle_outside":
+        return _("【社保缴费】%(what)s%(money)s已按书面程序或由渠道退回，现在可以重新缴。参考号%(ref)s。") % said
     if event == "settle" and refund.declaration_id is None:
         return _("【社保缴费】%(what)s%(money)s已原路退回。参考号%(ref)s。") % said
     if event == "settle":

@@ -14,6 +14,7 @@ from portal.pages import devices
 from portal.pages.records import TimelineStep, person_label
 from portal.pages.standing import declared_label
 
+BY_PEOPLE = ("failed", "outside")  # no day can be promised
 TAGS = {"refunded": "done", "rejected": "none"}
 
 
@@ -65,7 +66,7 @@ def _again(refund: Refund, dates: RefundDates) -> str:
         return ""
     if dates.settled_on is not None:
         return _("%(day)s起可以重新缴。") % {"day": figures.short_date(dates.settled_on)}
-    if refund.status == "failed":
+    if refund.status in BY_PEOPLE:
         return _("退回以后马上可以重新缴。")
     return _("退回以后马上可以重新缴，最迟预计%(day)s。") % {"day": figures.short_date(dates.back_by)}
 
@@ -106,7 +107,10 @@ def _under_way(refund: Refund, dates: RefundDates) -> TimelineStep:
     title, wallet = _("退款中"), {"wallet": devices.gateway_name(refund.gateway)}
     began = figures.moment(refund.sent_at) if refund.sent_at else ""
     if refund.status == "refunded":
-        return TimelineStep(title, began, _("%(wallet)s已办完") % wallet, "done")
+        said = _("已按书面程序或由渠道退回") if refund.is_outside else _("%(wallet)s已办完") % wallet
+        return TimelineStep(title, began, said, "done")
+    if refund.status == "outside":
+        return TimelineStep(title, began, _("税务部门在办，另行退给你，你不用再申请"), "")
     if refund.status == "failed":
         return TimelineStep(title, began, _("正在处理：%(wallet)s没有退成，税务部门在办，你不用再申请") % wallet, "")
     if refund.approved_at is None:
@@ -118,7 +122,8 @@ def _under_way(refund: Refund, dates: RefundDates) -> TimelineStep:
 def _back(refund: Refund, dates: RefundDates) -> TimelineStep:
     wallet = {"wallet": devices.gateway_name(refund.gateway)}
     if refund.settled_at is not None:
-        return TimelineStep(_("已退回"), figures.moment(refund.settled_at), _("钱已退到%(wallet)s") % wallet, "done")
+        said = _("钱已另行退回") if refund.is_outside else _("钱已退到%(wallet)s") % wallet
+        return TimelineStep(_("已退回"), figures.moment(refund.settled_at), said, "done")
     estimate = _("（预计，放假安排还没公布）") if dates.is_estimate else ""
-    day = "" if refund.status == "failed" else _("最迟%(day)s") % {"day": figures.short_date(dates.back_by)} + estimate
+    day = "" if refund.status in BY_PEOPLE else _("最迟%(day)s") % {"day": figures.short_date(dates.back_by)} + estimate
     return TimelineStep(_("已退回"), day, _("还没到"), "")

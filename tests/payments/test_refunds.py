@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from core import clock
 from core.models import Transition
 from core.refusals import Refused
+from payments import gateways
 from payments.checkout import open_checkout
 from payments.facts import family_facts, judge
 from payments.gateways.alipay.client import Alipay
@@ -303,6 +304,19 @@ def test_unknown_stays_unknown_without_end_and_becomes_a_case_after_two_days(des
     assert case.status == "settled"
 
 
+def test_a_refund_that_cannot_even_be_asked_about_waits_by_steps_and_is_shown_to_somebody(desk, family, zhao, settings):
+    """W7: what breaks each sweep in the same way stops no other, and does not repeat itself in silence."""
+    refund = approved(paid_order(family), family.payer, zhao)
+    send_refund(refund_no=refund.refund_no)
+    settings.GATEWAYS["wechat_pay"]["apiv3_key"] = "too short"
+    gateways.gateway.cache_clear()
+    long_sent(refund, days=2, minutes=1)
+    due()
+    assert refresh_pending_refunds() == 1
+    assert (now(refund).status, now(refund).next_check_at > clock.now()) == ("sent", True)
+    assert (Discrepancy.objects.get().kind, Discrepancy.objects.get().owner) == ("stuck", zhao)
+
+
 def test_a_first_try_that_is_refused_fails_with_a_case_and_the_money_stays(desk, family, zhao):
     desk.faults = ["NOT_ENOUGH"]
     order = paid_order(family)
@@ -358,9 +372,9 @@ def test_a_refund_that_was_accepted_and_came_back_is_a_case(desk, family, zhao, 
     assert refresh_refund(refund_no=refund.refund_no).status == "failed"
     assert Discrepancy.objects.get().kind == "refund_failed"
     assert line_of(order).status == "paid"
-    retry_refund(refund_no=refund.refund_no, actor=zhao.actor)
-    assert send_refund(refund_no=refund.refund_no).status == "failed", "told again, it says the same"
-    assert Discrepancy.objects.count() == 2
+    assert refused(retry_refund, refund_no=refund.refund_no, actor=zhao.actor) == "ended", "it would say the same"
+    assert refresh_refund(refund_no=refund.refund_no).status == "failed"
+    assert Discrepancy.objects.count() == 1
     desk.turn(refund, "SUCCESS")  # mended at the vendor's own desk
     assert refresh_refund(refund_no=refund.refund_no).status == "refunded"
     assert set(Discrepancy.objects.values_list("status", flat=True)) == {"settled"}

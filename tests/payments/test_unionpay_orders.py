@@ -17,7 +17,7 @@ from payments.order_checks import cancel_order, refresh_order
 from payments.orders import clears_by, start_payment
 from payments.receipts import channel_day
 from payments.refund_checks import refresh_refund, refund_ref, send_refund
-from payments.refunds import approve_refund, request_refund
+from payments.refunds import approve_refund, request_refund, retry_refund
 from tests import world
 from tests.outside import eventually, status_of
 from tests.payments.refund_world import make_staff, now
@@ -208,6 +208,33 @@ def test_refund_whose_answer_and_notice_are_lost_is_found_by_asking_with_the_sam
     with ahead(minutes=1):
         assert refresh_refund(refund_no=refund.refund_no).status == "refunded"
     assert refund_ref(now(refund)).decided_at == asked_at
+
+
+def test_refund_sent_again_under_a_number_that_is_known_is_what_the_question_says(refund, outside) -> None:
+    """G18: 12 is no refusal and no silence; that it has gone back is found by asking at once."""
+    outside.rule(gateway="unionpay", point="refund", fault="lose_answer", times=1)
+    outside.rule(gateway="unionpay", point="refund_notice", fault="never")
+    outside.rule(gateway="unionpay", point="refund_query", fault="not_found", times=1)
+    assert send_refund(refund_no=refund.refund_no).status == "sending"
+    end(outside, refund)
+    with ahead(minutes=1):
+        assert refresh_refund(refund_no=refund.refund_no).status == "refunded"
+    assert (now(refund).tries, Discrepancy.objects.exists()) == (2, False)
+
+
+def test_refund_that_was_refused_goes_back_under_its_number_and_one_that_ended_is_never_sent_again(
+    refund, outside
+) -> None:
+    """G19: too little money with the payee; topped up, the same number is taken."""
+    outside.rule(gateway="unionpay", point="refund", fault="balance_short", times=1)
+    assert send_refund(refund_no=refund.refund_no).failure == "64"
+    outside.rule(gateway="unionpay", point="refund", fault="ends_closed", times=1)
+    outside.dial(unionpay_refund_seconds=0)
+    retry_refund(refund_no=refund.refund_no, actor="staff:1")
+    assert send_refund(refund_no=refund.refund_no).status == "sent"
+    assert refresh_refund(refund_no=refund.refund_no).failure == "closed"
+    with pytest.raises(Refused):
+        retry_refund(refund_no=refund.refund_no, actor="staff:1")
 
 
 def test_refund_that_came_to_nothing_is_a_case(refund, outside) -> None:

@@ -12,9 +12,12 @@ from payments import gateways
 from payments.discrepancies import open_discrepancy
 from payments.gateways.base import Result, TradeState
 from payments.models import Discrepancy, PaymentOrder, Refund
+from payments.refund_settling import open_stuck_case
 from portal.console.playbooks import ELSE, steps_for
+from reconciliation.discrepancies import held_by
 from reconciliation.models import DiscrepancyNote, Waiver
 from tests import world
+from tests.payments.refund_world import approved
 from tests.portal.desk import log_in, staff
 from tests.reconciliation.conftest import family
 from tests.reconciliation.stating import Said, deliver, line_of, noon, today
@@ -145,6 +148,30 @@ def test_the_queue_is_narrowed_and_adds_up(zhao: User, case: Discrepancy) -> Non
     assert "渠道冲正" in page
     assert "没有差错" in client.get("/console/discrepancies/?show=mine").content.decode()
     assert "没有差错" in client.get("/console/discrepancies/?kind=amount").content.decode()
+
+
+def test_the_sum_is_the_money_that_is_really_held(zhao: User, case: Discrepancy, family: Family) -> None:
+    """HOUSE 2.10: what a case is about may lie elsewhere, or nowhere."""
+    deliver([Said("NO-SUCH-ORDER", "T-strange", 38_000, noon(today()))], "1900000001")
+    foot = log_in(zhao).get("/console/discrepancies/").content.decode().partition("<tfoot>")[2]
+    assert "挂着的钱合计" in foot
+    assert "380.00" in foot
+    assert "1,380.00" not in foot
+    assert held_by([case.pk]) == {}
+
+
+def test_a_refund_that_hangs_is_not_explained_away(zhao: User, order: PaymentOrder) -> None:
+    """I9: before, its case could be resolved because the order was long paid."""
+    payer = order.payer
+    assert payer is not None
+    refund = approved(say_paid(order), payer, staff(world.QIAN_JIN), order.amount_fen)
+    open_stuck_case(refund)
+    row = Discrepancy.objects.get(kind="stuck")
+    client = log_in(zhao)
+    post(client, row, "assign", owner=zhao.pk)
+    assert "这笔退费还没有结果，不能了结" in post(client, row, "resolve", **REASON)
+    assert "这笔退费还没有结果，不能了结" in post(client, row, "waive", **REASON)
+    assert status(row) == "in_hand"
 
 
 def test_the_evidence_shows_the_line_the_receipt_and_the_history(zhao: User, order: PaymentOrder) -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from payments.models import PaymentOrder, Receipt
+from payments.models import PaymentOrder, Receipt, Refund
 from reconciliation.models import Finding, Statement, StatementEntry
 
 Verdict = tuple[str, int | None, int | None]
@@ -14,7 +14,8 @@ def verdicts(statement: Statement) -> set[Verdict]:
     lines = list(StatementEntry.objects.filter(statement=statement).order_by("line_no"))
     receipts = {row.gateway_trade_no: row for row in Receipt.objects.filter(gateway=statement.channel)}
     orders = {row.order_no: row for row in PaymentOrder.objects.all()}
-    taken_back = {(row.gateway_trade_no, row.amount_fen) for row in lines if row.kind == "reversal"}
+    ours = set(Refund.objects.values_list("refund_no", flat=True))
+    taken_back = {(row.gateway_trade_no, row.amount_fen) for row in lines if takes_back(statement, row, ours)}
     found: set[Verdict] = set()
     seen: set[str] = set()
     named: set[int] = set()
@@ -42,6 +43,14 @@ def verdicts(statement: Statement) -> set[Verdict]:
         if is_of_the_day and receipt.pk not in named:
             found.add(("missing", None, receipt.pk))
     return found
+
+
+def takes_back(statement: Statement, line: StatementEntry, ours: set[str]) -> bool:
+    """A reversal, or a refund that has gone through and is none of ours."""
+    if line.kind == "refund":
+        is_done = statement.agreement.format != "wechat_pay" or line.status == "SUCCESS"
+        return is_done and line.refund_no not in ours
+    return line.kind == "reversal"
 
 
 def of_known(statement: Statement, line: StatementEntry, receipt: Receipt, order: PaymentOrder | None) -> str:

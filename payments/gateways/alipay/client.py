@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -30,7 +30,7 @@ from payments.gateways.base import (
     SignatureInvalid,
     TradeState,
 )
-from payments.gateways.calls import Caller
+from payments.gateways.calls import Caller, cashier_origins
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ class Alipay:
     label = gettext_lazy("支付宝")
     methods: tuple[Method, ...] = (Method.PAGE, Method.WAP)
     can_close = True
+    takes_refused_again = True
 
     def __init__(self, config: Config, transport: httpx.BaseTransport | None = None) -> None:
         self.config = config
@@ -84,9 +85,7 @@ class Alipay:
 
     @property
     def cashier_hosts(self) -> tuple[str, ...]:
-        if self.config.host_names:
-            return self.config.host_names
-        return ("https://openapi.alipay.com", "{0.scheme}://{0.netloc}".format(urlsplit(self.config.gateway_url)))
+        return cashier_origins(self.config.host_names, ("https://openapi.alipay.com",), self.config.gateway_url)
 
     def create(self, order: OrderRef, method: Method) -> HandOver:
         """See `Gateway.create`. Nothing is sent: the trade begins to exist when the payer opens the cashier."""

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -32,7 +32,7 @@ from payments.gateways.base import (
     SignatureInvalid,
     TradeState,
 )
-from payments.gateways.calls import Caller
+from payments.gateways.calls import Caller, cashier_origins
 from payments.gateways.unionpay import wire
 from payments.gateways.unionpay.trust import Trust, signer_key
 
@@ -77,6 +77,7 @@ class UnionPay:
     label = gettext_lazy("银联")
     methods: tuple[Method, ...] = (Method.PAGE, Method.WAP)
     can_close = False
+    takes_refused_again = False
 
     def __init__(self, config: Config, transport: httpx.BaseTransport | None = None) -> None:
         self.config = config
@@ -85,10 +86,8 @@ class UnionPay:
     @property
     def cashier_hosts(self) -> tuple[str, ...]:
         """A form that is redirected must be allowed to each origin on its way."""
-        if self.config.host_names:
-            return self.config.host_names
-        own = "{0.scheme}://{0.netloc}".format(urlsplit(self.config.base_url))
-        return ("https://gateway.95516.com", "https://cashier.95516.com", own)
+        usual = ("https://gateway.95516.com", "https://cashier.95516.com")
+        return cashier_origins(self.config.host_names, usual, self.config.base_url)
 
     def create(self, order: OrderRef, method: Method) -> HandOver:
         """See `Gateway.create`. Nothing is sent: the payer's browser carries the order to the cashier."""
@@ -123,6 +122,8 @@ class UnionPay:
         """See `Gateway.refund`. It never says SUCCESS: only a notice or the query does."""
         fields = self._ask(REFUND_PATH, wire.refund_fields(refund, cert_id=self.config.cert_id))
         code = wire.answer_code(fields)
+        if code == wire.SAME_NUMBER:
+            return self._of_known_number(refund)
         if code in wire.REFUSAL_CODES_OF_REFUND:
             raise GatewayRefused(code)
         if code != wire.OK and code not in wire.UNDER_WAY_CODES:
@@ -131,6 +132,16 @@ class UnionPay:
             return wire.read_refund(fields, refund=refund)
         except wire.Unreadable as error:
             raise GatewayUnreachable(str(error)) from error
+
+    def _of_known_number(self, refund: RefundRef) -> RefundResult:
+        """The number came before: what became of it only a question tells. Raises GatewayUnreachable."""
+        try:
+            result = self.query_refund(refund)
+        except GatewayRefused as refusal:  # of the question; of the refund it says nothing
+            raise GatewayUnreachable(f"code {wire.SAME_NUMBER}, then {refusal.code}") from refusal
+        if result.state is RefundState.NOT_FOUND:
+            raise GatewayUnreachable(f"code {wire.SAME_NUMBER}, then {wire.NOT_FOUND}")
+        return result
 
     def query_refund(self, refund: RefundRef) -> RefundResult:
         fields = self._ask(QUERY_PATH, wire.refund_query_fields(refund, cert_id=self.config.cert_id))

@@ -35,12 +35,14 @@ PAID_CODES = frozenset({OK, "A6"})
 """A6: a success with a flaw. After the expiry whatever is neither of the two is a failure, says the vendor."""
 UNDER_WAY_CODES = frozenset({"03", "04", "05"})
 NOT_FOUND = "34"
+SAME_NUMBER = "12"
+"""Something of this number came before. What became of that, the answer does not say."""
 REFUSAL_CODES = frozenset({"10", "11", "13", "31", "32"})
 """Our own request is at fault: its form, its signature, a missing field, the merchant's state or rights."""
 REFUSAL_CODES_OF_REFUND = REFUSAL_CODES | {"33", "35", "36", "38", "39", "43", "64"}
 """The same for a refund: the amount, the state of the trade or another fact in it, risk, the hour, no such business,
-too little money of the merchant's. 12, the same number twice, is none: an earlier try was taken. 34, whether of the
-trade or of the refund, is left open."""
+too little money of the merchant's. SAME_NUMBER is none: an earlier try was taken. NOT_FOUND, whether of the trade or
+of the refund, is left open."""
 FAILED_CODES = REFUSAL_CODES_OF_REFUND | {"01", "30", "60", "61", "62", "63"}
 """A refund that was begun and ended without money going back. A code not listed leaves it unknown."""
 

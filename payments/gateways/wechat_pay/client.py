@@ -31,7 +31,7 @@ from payments.gateways.base import (
     TooEarlyToClose,
     TradeState,
 )
-from payments.gateways.calls import Answer, Caller
+from payments.gateways.calls import Answer, Caller, cashier_origins
 from payments.gateways.wechat_pay import wire
 from payments.gateways.wechat_pay.platform_keys import PlatformKeys
 
@@ -76,6 +76,7 @@ class WechatPay:
     label = gettext_lazy("微信支付")
     methods: tuple[Method, ...] = (Method.QR, Method.H5)
     can_close = True
+    takes_refused_again = True
 
     def __init__(self, config: Config, transport: httpx.BaseTransport | None = None) -> None:
         self.config = config
@@ -84,9 +85,7 @@ class WechatPay:
 
     @property
     def cashier_hosts(self) -> tuple[str, ...]:
-        if self.config.host_names:
-            return self.config.host_names
-        return ("https://wx.tenpay.com", "{0.scheme}://{0.netloc}".format(urlsplit(self.config.base_url)))
+        return cashier_origins(self.config.host_names, ("https://wx.tenpay.com",), self.config.base_url)
 
     def create(self, order: OrderRef, method: Method) -> HandOver:
         """See `Gateway.create`. The same number must come with the same words, or WeChat does not answer for it."""

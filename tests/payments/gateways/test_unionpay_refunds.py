@@ -72,6 +72,28 @@ def test_trouble_of_theirs_leaves_a_refund_unknown(gateway, answers, refund, cod
         gateway.refund(refund)
 
 
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [({}, RefundState.SUCCESS), ({"origRespCode": "61"}, RefundState.CLOSED),
+     ({"origRespCode": "05"}, RefundState.UNKNOWN)],
+)  # fmt: skip
+def test_number_that_came_before_is_asked_about(vendor, keys, issued, gateway, refund, found, state):
+    """G18: 12 says nothing of what became of it; the answer to the question does."""
+    said = [world.refund_taken(refund, respCode="12", queryId=None), world.refund_found(refund, **found)]
+    vendor.answer = lambda asked: (200, {}, world.answer_body(world.signed(issued.leaf, said.pop(0))))
+    assert gateway.refund(refund).state is state
+    assert [asked.target.rsplit("/", 1)[1] for asked in vendor.asked] == ["backTransReq.do", "queryTrans.do"]
+
+
+@pytest.mark.parametrize("changes", [{"respCode": "34", "origRespCode": None}, {"respCode": "11"}])
+def test_number_that_came_before_and_is_not_found_stays_unknown(vendor, issued, gateway, refund, changes):
+    """They contradict themselves, or do not let us ask: nothing is held to have been refused by that."""
+    said = [world.refund_taken(refund, respCode="12", queryId=None), world.refund_found(refund, **changes)]
+    vendor.answer = lambda asked: (200, {}, world.answer_body(world.signed(issued.leaf, said.pop(0))))
+    with pytest.raises(GatewayUnreachable):
+        gateway.refund(refund)
+
+
 def test_refund_is_found_made(vendor, gateway, answers, refund):
     answers(world.refund_found(refund))
     result = gateway.query_refund(refund)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0006_statement_discrepancies'),
+        ('payments', '0008_settled_outside'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reconciliation', '0004_guards_of_work'),
+        ('reconciliation', '0005_settled_outside'),
     ]
 
     operations = [
