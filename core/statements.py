@@ -13,8 +13,9 @@ Row = TypeVar("Row", bound=Model)
 class Prepared(str):
     """A statement that PostgreSQL parses and plans once for each connection (`portal/postgres`), not at every run.
 
-    It names its columns: with `SELECT *` a kept plan would fail after a migration. Where its place does not tell
-    the type of a parameter it says so (`%s::timestamptz`).
+    It names its columns: with `SELECT *` a kept plan would fail after a migration that adds one, as it does on
+    connections of before after one that changes a column's type. Where its place does not tell the type of a
+    parameter it says so (`%s::timestamptz`).
     """
 
     __slots__ = ()
