@@ -228,15 +228,19 @@ def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Decl
 
 
 def _refund_of(declaration: DeclarationFact, row: Sequence[Any]) -> RefundFact | None:
-    """What whoever is blocked by it may know; its number is for its payer alone. `row`: from number to state."""
+    """What whoever is blocked by it may know; its number is for its payer alone. `row`: from number to state.
+
+    A day that has passed is no answer: then nobody is told one.
+    """
     refund_no, requested_at, approved_at, sent_at, status = row
     if refund_no is None:
         return None
-    dates = dates_from(requested_at=requested_at, begun_at=sent_at or approved_at)
+    back_by = dates_from(requested_at=requested_at, begun_at=sent_at or approved_at).back_by
+    is_known = status != "failed" and back_by >= clock.today()
     return RefundFact(
         insurance_type=declaration.insurance_type, coverage_year=declaration.coverage_year, region=declaration.region,
         declaration_id=declaration.declaration_id, part=declaration.part, requested_at=requested_at,
-        expected_on=None if status == "failed" else dates.back_by, refund_no=refund_no if declaration.own else "",
+        expected_on=back_by if is_known else None, refund_no=refund_no if declaration.own else "",
     )  # fmt: skip
 
 
