@@ -1,4 +1,4 @@
-"""All that `assess` needs to know, for a whole family by two queries (HOUSE 2.12).
+"""All that `assess` needs to know, for a whole family by two or three queries (HOUSE 2.12).
 
 People are found by what the payer typed: number and name together, as the agency holds them (ID-3).
 """
@@ -55,7 +55,10 @@ def family_facts(members: Sequence[FamilyMember], *, payer: User, channel: str =
 
 
 def load_family(members: Sequence[FamilyMember], *, payer: User, channel: str = "portal") -> Family:
-    """Two queries whatever the size of the family; reference data are kept for a moment."""
+    """Two queries whatever the size of the family, a third where a document does not tell when somebody was born.
+
+    Reference data are kept for a moment.
+    """
     held = _registrations(members)
     people = {person for rows in held.values() for _, person in rows}
     declarations = _declarations(people, payer.pk)
@@ -107,22 +110,22 @@ def matching_registrations(member: FamilyMember) -> list[Registration]:
 
 
 Held = list[tuple[RegistrationFact, int]]
-Sent = tuple[DeclarationFact, RefundFact | None]
+Declared = tuple[DeclarationFact, RefundFact | None]
 """A declaration, paid until its refund has succeeded, and that refund as long as it is under way (PA-7)."""
 
 
 def _facts(
-    held: Held, sent: dict[int, list[Sent]], *, document_type: str, birth_on: date | None,
+    held: Held, declared: dict[int, list[Declared]], *, document_type: str, birth_on: date | None,
     channel: str, viewer_is_owner: bool, feed_places: tuple[str, ...],
 ) -> Facts:  # fmt: skip
-    money = [each for person in sorted({p for _, p in held}) for each in sent.get(person, ())]
+    mine = [each for person in sorted({p for _, p in held}) for each in declared.get(person, ())]
     return Facts(
         identity=Identity(matched=bool(held), document_type=document_type),
         registrations=tuple(row for row, _ in held),
         policies=_policies(_places(row for row, _ in held)),
         feeds=_feeds(feed_places, get_language()) if feed_places else (),
-        declarations=tuple(declaration for declaration, _ in money),
-        refunds=tuple(refund for _, refund in money if refund is not None),
+        declarations=tuple(declaration for declaration, _ in mine),
+        refunds=tuple(refund for _, refund in mine if refund is not None),
         birth_on=birth_on,
         channel=_channel(channel),
         viewer_is_owner=viewer_is_owner,
@@ -203,9 +206,9 @@ WHERE d.person_id = ANY(%s) AND d.status = ANY(%s) AND d.coverage_year >= %s
 ORDER BY d.declared_at, d.id"""
 
 
-def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Sent]]:
+def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Declared]]:
     """Live declarations of these people over all places, channels and payers, by person."""
-    found: dict[int, list[Sent]] = {}
+    found: dict[int, list[Declared]] = {}
     if not people:
         return found
     with connection.cursor() as cursor:
@@ -225,15 +228,19 @@ def _declarations(people: set[int], payer_id: int | None) -> dict[int, list[Sent
 
 
 def _refund_of(declaration: DeclarationFact, row: Sequence[Any]) -> RefundFact | None:
-    """What whoever is blocked by it may know; its number is for its payer alone. `row`: from number to state."""
+    """What whoever is blocked by it may know; its number is for its payer alone. `row`: from number to state.
+
+    A day that has passed is no answer: then nobody is told one.
+    """
     refund_no, requested_at, approved_at, sent_at, status = row
     if refund_no is None:
         return None
-    dates = dates_from(requested_at=requested_at, begun_at=sent_at or approved_at)
+    back_by = dates_from(requested_at=requested_at, begun_at=sent_at or approved_at).back_by
+    is_known = status != "failed" and back_by >= clock.today()
     return RefundFact(
         insurance_type=declaration.insurance_type, coverage_year=declaration.coverage_year, region=declaration.region,
         declaration_id=declaration.declaration_id, part=declaration.part, requested_at=requested_at,
-        expected_on=None if status == "failed" else dates.back_by, refund_no=refund_no if declaration.own else "",
+        expected_on=back_by if is_known else None, refund_no=refund_no if declaration.own else "",
     )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def start_payment(*, order_no: str, gateway: str, method: str, payer_ip: str, ac
     Asking again with the same gateway and method gives the same cashier under the same number. An
     unknown answer leaves the order `submitting`; the sweep asks on. Raises Refused: `finished`,
     `expired`, `method_fixed` (with gateway), `no_merchant`, `gateway_down` (with back_at), `not_accepted` (with
-    reason).
+    reason); PaymentOrder.DoesNotExist.
     """
     if not availability.is_up(gateway):
         raise Refused("gateway_down", gateway=gateway, back_at=availability.back_at(gateway))

@@ -86,6 +86,7 @@ class Secrets:
                     "UNIONPAY_MIDDLE_FILE", f"{self.exchange}/unionpay_middle.crt.pem"
                 ),
                 "signer_name": env.str("UNIONPAY_SIGNER", "") or "中国银联股份有限公司",
+                "file_url": env.str("UNIONPAY_FILE_URL", ""),
                 "host_names": env.list("UNIONPAY_CASHIER_ORIGINS", default=[]),
                 "timeout_s": env.float("GATEWAY_TIMEOUT_S", 8.0),
             },

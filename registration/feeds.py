@@ -129,8 +129,11 @@ def apply_waiting(*, limit: int = 5) -> list[int]:
     for batch_id, size_bytes in leased:
         if size_bytes >= CREW_FROM_BYTES:
             nudge("registration.tasks.apply_feed", batch_id)
-        else:
+            continue
+        try:
             apply_feed(batch_id, actor="system:apply_waiting_feeds")
+        except Exception:  # one poisoned batch must not stop the sweep (W7); its lease grows with every try
+            log.exception("feed batch %s could not be applied", batch_id)
     return [batch_id for batch_id, _ in leased]
 
 

@@ -36,8 +36,7 @@ def take(payment: Payment, asked: Asked, struck: Faults, *, seconds: float) -> R
     The caller holds the writers' queue.
     """
     trade, moment = payment.trade, clock.now()
-    ends = [ENDS[fault.name] for fault in struck if fault.name in ENDS]
-    refund = Refund.objects.create(
+    refund = Refund(
         gateway=trade.gateway,
         merchant=trade.merchant,
         payment=payment,
@@ -46,24 +45,23 @@ def take(payment: Payment, asked: Asked, struck: Faults, *, seconds: float) -> R
         amount_fen=asked.amount_fen,
         reason=asked.reason,
         notify_url=asked.notify_url,
-        ends_as=ends[0] if ends else Refund.SUCCESS,
         asked_at=moment,
-        due_at=_due(moment, struck, seconds),
     )
-    _note(refund, "asked")
-    if seconds == 0 and "stays_processing" not in struck:
-        end(refund)
+    _begin(refund, "asked", struck, seconds=seconds)
     return refund
 
 
 def again(refund: Refund, struck: Faults, *, seconds: float) -> None:
     """The same request once more after it came to nothing: Alipay tries again under the old number."""
-    moment = clock.now()
-    ends = [ENDS[fault.name] for fault in struck if fault.name in ENDS]
-    refund.status, refund.ends_as = Refund.PROCESSING, ends[0] if ends else Refund.SUCCESS
-    refund.due_at, refund.ended_at = _due(moment, struck, seconds), None
+    _begin(refund, "asked again", struck, seconds=seconds)
+
+
+def _begin(refund: Refund, what: str, struck: Faults, *, seconds: float) -> None:
+    refund.status = Refund.PROCESSING
+    refund.ends_as = next((ENDS[fault.name] for fault in struck if fault.name in ENDS), Refund.SUCCESS)
+    refund.due_at, refund.ended_at = _due(clock.now(), struck, seconds), None
     refund.save()
-    _note(refund, "asked again")
+    _note(refund, what)
     if seconds == 0 and "stays_processing" not in struck:
         end(refund)
 

@@ -19,6 +19,7 @@ from payments.models import PayeeAccount
 from payments.orders import merchants_of
 from payments.policies.terms import TierChange
 from payments.pricing import Line, NotOffered, Payable, Warn, price
+from payments.states import UNFINISHED
 from payments.words import figures, names
 from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
@@ -286,7 +287,7 @@ def _confirm(request: HttpRequest, payer: User) -> HttpResponseRedirect:
     except Refused as refusal:
         messages.warning(request, _refused(refusal))
         return redirect(_after_refusal(refusal))
-    unpaid = next((order for order in orders if order.status in ("created", "submitting", "awaiting")), orders[0])
+    unpaid = next((order for order in orders if order.status in UNFINISHED), orders[0])
     if unpaid.status != "created":
         return redirect("pages:order", unpaid.order_no)
     named = request.POST.get("gateway")

@@ -93,8 +93,8 @@ def offers(request: HttpRequest, merchants: Iterable[str]) -> list[Offer]:
 def usual_gateway(payer: User, found: Iterable[Offer]) -> str:
     """Which of the wallets offered is ticked at first: the one that paid last, else the first that answers.
 
-    None costs a fee and each can be exchanged for another to the last, so a tick saved is nothing taken away
-    (SCREENS 2.1).
+    None costs a fee, and until the button is pressed each can be exchanged for another: a tick saved is nothing
+    taken away (SCREENS 2.1).
     """
     open_now = [offer.gateway for offer in found if not offer.back_at]
     if len(open_now) < 2:

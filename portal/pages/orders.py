@@ -18,12 +18,11 @@ from payments.models import Declaration, Discrepancy, PaymentOrder
 from payments.order_checks import cancel_order, refresh_for_payer
 from payments.orders import clears_by
 from payments.policies.in_force import terms_of
+from payments.states import AT_GATEWAY
 from payments.words import NextStep, figures
 from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
 from portal.pages.paying import OrderPerson, OrderSummary, line_label, method_url, order_of, summary_of
-
-UNKNOWN = ("submitting", "awaiting")
 
 
 @require_GET
@@ -33,7 +32,7 @@ def order(request: HttpRequest, order_no: str) -> HttpResponse:
     found = order_of(payer_of(request), order_no)
     if found.status == "created" and found.expires_at > clock.now():
         return redirect(method_url(found))
-    if found.status in UNKNOWN:
+    if found.status in AT_GATEWAY:
         return _confirming(request, found)
     return _paid(request, found) if found.status == "paid" else _unpaid(request, found)
 
@@ -87,7 +86,7 @@ def status(request: HttpRequest, order_no: str) -> JsonResponse:
     payer = payer_of(request)
     order_of(payer, order_no)
     found = refresh_for_payer(order_no=order_no, actor=payer.actor)
-    waits = found.status in UNKNOWN
+    waits = found.status in AT_GATEWAY
     line = status_line(found) if waits else _("有结果了。")
     return JsonResponse({"waits": waits, "line": line, "back": can_go_back(found)})
 

@@ -20,6 +20,7 @@ from payments import gateways
 from payments.models import Declaration, PaymentOrder
 from payments.orders import clears_by, start_payment
 from payments.policies.in_force import terms_of
+from payments.states import AT_GATEWAY
 from payments.words import figures
 from portal.accounts.access import client_address, payer_of, resident_required
 from portal.pages import devices
@@ -220,7 +221,7 @@ def pay(request: HttpRequest, order_no: str) -> HttpResponse:
     order = order_of(payer_of(request), order_no)
     if order.status == "created":
         return redirect(method_url(order))
-    if order.status not in ("submitting", "awaiting") or not order.hand_over or order.expires_at <= clock.now():
+    if order.status not in AT_GATEWAY or not order.hand_over or order.expires_at <= clock.now():
         return redirect("pages:order", order_no)
     kind, gateway = order.hand_over["kind"], gateways.gateway(order.gateway)
     context = {

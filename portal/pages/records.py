@@ -20,8 +20,8 @@ from payments.policies.terms import PolicyTerms
 from payments.records import RecordFilter, visible_people, visible_records
 from payments.refund_asking import why_not
 from payments.refund_records import refunds_by_record
-from payments.states import DECLARATION, REFUND, REFUNDING
-from payments.words import figures, names
+from payments.states import DECLARATION, REFUNDING
+from payments.words import figures, names, refund_words
 from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
 from portal.pages.standing import declared_label
@@ -67,7 +67,7 @@ def relations_of(viewer: User) -> dict[bytes, str]:
 def record_tag(row: Declaration, refund: Refund | None = None) -> tuple[str, str]:
     """The state in words, with its shape. A fresh payment is a record, confirmed later (AF-1)."""
     if refund is not None and refund.status in REFUNDING:
-        return str(REFUND.states[refund.status].resident), "half"
+        return refund_words(refund.status).label, "half"
     if row.status == "paid":
         if row.record_on is not None and row.record_on > clock.today():
             if row.record_on == clock.today() + timedelta(days=1):
@@ -193,7 +193,7 @@ def detail(request: HttpRequest, declaration_no: str) -> HttpResponse:
         "order_no": row.order.order_no if own else "",
         "steps": timeline(row, refund),
         "refund": refund if own else None,
-        "refund_word": REFUND.states[refund.status].resident if refund else "",
+        "refund_word": refund_words(refund.status).label if refund else "",
         "can_ask_back": own and why_not(row, terms, refund, clock.today()) not in ("in_refund", "refunded", "not_paid"),
         "wallet": devices.gateway_name(row.order.gateway) if row.order.gateway else row.channel.local_name,
     }

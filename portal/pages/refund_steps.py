@@ -1,14 +1,19 @@
-"""A refund step by step, as its payer reads it: done, where it stands, and until when (R27)."""
+"""A refund step by step, as its payer reads it: done, where it stands, and until when (R27).
+
+A day that has passed is told to nobody: what takes longer says where it stands, and no day.
+"""
 
 from dataclasses import dataclass
+from datetime import date
 
 from django.utils.translation import gettext as _
 
+from core import clock
 from payments.models import Refund
 from payments.policies.in_force import terms_of
 from payments.refund_dates import RefundDates, dates_of
-from payments.states import REFUND, REFUNDING
-from payments.words import figures
+from payments.states import REFUNDING
+from payments.words import figures, refund_words
 from payments.words.refunds import rejection
 from portal.pages import devices
 from portal.pages.records import TimelineStep, person_label
@@ -57,7 +62,7 @@ def progress_of(refund: Refund, relations: dict[bytes, str]) -> Progress:
 
 def refund_word(refund: Refund) -> str:
     """The state as residents read it."""
-    return str(REFUND.states[refund.status].resident)
+    return refund_words(refund.status).label
 
 
 def _again(refund: Refund, dates: RefundDates) -> str:
@@ -66,7 +71,7 @@ def _again(refund: Refund, dates: RefundDates) -> str:
         return ""
     if dates.settled_on is not None:
         return _("%(day)s起可以重新缴。") % {"day": figures.short_date(dates.settled_on)}
-    if refund.status in BY_PEOPLE:
+    if refund.status in BY_PEOPLE or _is_over(dates.back_by):
         return _("退回以后马上可以重新缴。")
     return _("退回以后马上可以重新缴，最迟预计%(day)s。") % {"day": figures.short_date(dates.back_by)}
 
@@ -98,7 +103,7 @@ def _reviewed(refund: Refund, dates: RefundDates) -> TimelineStep:
         return TimelineStep(title, "", _("没有同意"), "")
     if refund.approved_at is None:
         until = _("正在进行，一般1个工作日内，最迟%(day)s") % {"day": figures.short_date(dates.review_by)}
-        return TimelineStep(title, "", until, "")
+        return TimelineStep(title, "", _where_it_stands(refund) if _is_over(dates.review_by) else until, "")
     said = _("按规则自动同意") if refund.rule else _("两人都已同意")
     return TimelineStep(title, figures.moment(refund.approved_at), said, "done")
 
@@ -115,6 +120,8 @@ def _under_way(refund: Refund, dates: RefundDates) -> TimelineStep:
         return TimelineStep(title, began, _("正在处理：%(wallet)s没有退成，税务部门在办，你不用再申请") % wallet, "")
     if refund.approved_at is None:
         return TimelineStep(title, "", _("还没到：审核通过马上退，一般几分钟，最迟3个工作日"), "")
+    if _is_over(dates.back_by):
+        return TimelineStep(title, began, _where_it_stands(refund), "")
     wallet["day"] = figures.short_date(dates.back_by)
     return TimelineStep(title, began, _("%(wallet)s正在退，一般几分钟，最迟%(day)s") % wallet, "")
 
@@ -125,5 +132,14 @@ def _back(refund: Refund, dates: RefundDates) -> TimelineStep:
         said = _("钱已另行退回") if refund.is_outside else _("钱已退到%(wallet)s") % wallet
         return TimelineStep(_("已退回"), figures.moment(refund.settled_at), said, "done")
     estimate = _("（预计，放假安排还没公布）") if dates.is_estimate else ""
-    day = "" if refund.status in BY_PEOPLE else _("最迟%(day)s") % {"day": figures.short_date(dates.back_by)} + estimate
+    is_open = refund.status in BY_PEOPLE or _is_over(dates.back_by)
+    day = "" if is_open else _("最迟%(day)s") % {"day": figures.short_date(dates.back_by)} + estimate
     return TimelineStep(_("已退回"), day, _("还没到"), "")
+
+
+def _is_over(day: date) -> bool:
+    return day < clock.today()
+
+
+def _where_it_stands(refund: Refund) -> str:
+    return refund_words(refund.status).lines[0]

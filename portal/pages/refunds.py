@@ -17,6 +17,7 @@ from core import clock, ids
 from core.refusals import Refused
 from payments import words
 from payments.models import Declaration, Refund
+from payments.orders import MAX_LINES
 from payments.refund_asking import REASONS, RefundLine, ask_for_refunds, refund_lines
 from payments.refund_dates import dates_if_asked
 from payments.refund_records import refunds_to
@@ -53,7 +54,7 @@ class Asking:
         """Read a form as it was sent."""
         sent = request.POST
         note = " ".join(sent.get("note", "").split())[:LONGEST_NOTE]
-        return cls(tuple(sent.getlist("line")[:20]), sent.get("reason", ""), note, sent.get("used", ""))
+        return cls(tuple(sent.getlist("line")[:MAX_LINES]), sent.get("reason", ""), note, sent.get("used", ""))
 
     @classmethod
     def kept(cls, request: HttpRequest, declaration_no: str) -> "Asking | None":

@@ -1,1 +1,1 @@
-"""Django's own engine for PostgreSQL, but for how it learns that a kept connection has gone."""
+"""Django's own engine for PostgreSQL, but for how it finds a kept connection gone, and that it keeps plans."""

@@ -10,7 +10,7 @@ from sandbox import events, faults
 from sandbox.alipay.errors import business
 from sandbox.faults import Faults
 from sandbox.merchants import alipay_seller_id
-from sandbox.statements import files
+from sandbox.statements import alipay_text, files
 from sandbox.statements.planted import ALIPAY_KINDS
 
 NOT_EXIST = business("isp.bill_not_exist", "账单不存在")
@@ -40,7 +40,7 @@ def ask(request: HttpRequest, app_id: str, content: dict[str, object], struck: F
         raise (BAD_ARGUMENTS if missing.reason == "bad_day" else NOT_EXIST) from None
     query = {
         "bizType": kind,
-        "userId": f"{alipay_seller_id(app_id)}0156",
+        "userId": alipay_text.account_no(alipay_seller_id(app_id)),
         "fileType": "csv.zip",
         "bizDates": f"{day:%Y%m%d}",
         "downloadFileName": file.name,

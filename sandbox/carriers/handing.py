@@ -2,10 +2,13 @@
 
 import re
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
 from sandbox import clock, writes
-from sandbox.carriers.signed import Declined, text_of
+from sandbox.carriers.signed import Declined, body_of, text_of
 from sandbox.faults import Faults
 from sandbox.models import Message
 
@@ -13,7 +16,30 @@ PHONE = re.compile(r"1\d{10}")
 LISTED = 50
 
 
-def hand_over(content: dict[str, object], struck: Faults, *, number_field: str, spoken: bool) -> tuple[Message, bool]:
+@dataclass(frozen=True)
+class Words:
+    """How a carrier calls the number of what it is given, what it lists, and when each has come."""
+
+    number: str
+    listed: str
+    arrived_at: str
+
+
+def answer(request: HttpRequest, struck: Faults, words: Words, *, spoken: bool) -> HttpResponse:
+    """POST takes a message or call, GET ?phone= lists what has come. Raises Declined."""
+    if request.method == "GET":
+        rows = [
+            {"phone": row.phone, "text": row.text, words.number: row.message_no, words.arrived_at: row.arrives_at}
+            for row in _arrived(request.GET.get("phone", ""), spoken=spoken)
+        ]
+        return JsonResponse({words.listed: rows})
+    if request.method != "POST":
+        raise Declined(405, "BAD_REQUEST", "只接受GET和POST")
+    taken, is_new = _hand_over(body_of(request), struck, number_field=words.number, spoken=spoken)
+    return JsonResponse({words.number: taken.message_no}, status=201 if is_new else 200)
+
+
+def _hand_over(content: dict[str, object], struck: Faults, *, number_field: str, spoken: bool) -> tuple[Message, bool]:
     """Keep a message or call for its phone; whether it is new. The same number with the same content is one."""
     phone, text = text_of(content, "phone"), text_of(content, "text", most=500)
     if not PHONE.fullmatch(phone):
@@ -39,7 +65,7 @@ def hand_over(content: dict[str, object], struck: Faults, *, number_field: str, 
     return message, is_new
 
 
-def arrived(phone: str, *, spoken: bool) -> list[Message]:
+def _arrived(phone: str, *, spoken: bool) -> list[Message]:
     """What has come to a phone, newest first."""
     shown = Message.objects.filter(phone=phone, spoken=spoken, lost=False, arrives_at__lte=clock.now())
     return list(shown.order_by("-arrives_at", "-id")[:LISTED])

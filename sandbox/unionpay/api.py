@@ -14,7 +14,7 @@ from sandbox.faults import Faults
 from sandbox.models import Refund, Trade
 from sandbox.unionpay import refunds, wire
 from sandbox.unionpay.errors import WORDS, Refused
-from sandbox.unionpay.notices import facts, names, signed, spoil
+from sandbox.unionpay.notices import OK, facts, names, queried, signed, spoil
 
 Answer = HttpResponse | StreamingHttpResponse
 ORDER_NO = re.compile(r"[0-9A-Za-z]{8,40}")
@@ -187,13 +187,12 @@ def _found(fields: dict[str, str], struck: Faults) -> dict[str, str]:
     payment = trade.first_payment() if trade else None
     if trade is None or "not_found" in struck:
         raise Refused("34", "2600000")
-    answer = {"txnType": "00", "txnSubType": "00", "bizType": "000201", "respCode": "00", "respMsg": "成功[0000000]"}
     paying = struck.get("user_paying")
     if paying:  # 03, 04 or 05
         code = str(paying.params.get("code", "05"))
-        return names(trade) | answer | {"origRespCode": code, "origRespMsg": "交易已受理，请稍后查询交易结果"}
+        return names(trade) | queried(code, "交易已受理，请稍后查询交易结果")
     if payment and "not_paid" not in struck:
-        return facts(trade, payment) | answer | {"origRespCode": "00", "origRespMsg": "成功[0000000]"}
+        return facts(trade, payment) | queried(*OK)
     if trade.failed_at or "not_paid" in struck:
-        return names(trade) | answer | {"origRespCode": "51", "origRespMsg": "余额不足[1000051]"}
+        return names(trade) | queried("51", "余额不足[1000051]")
     raise Refused("34", "2600000")

@@ -13,6 +13,7 @@ from sandbox.faults import Faults
 from sandbox.statements import files
 from sandbox.unionpay.api import Answer, checked, door
 from sandbox.unionpay.errors import Refused
+from sandbox.unionpay.notices import DONE
 
 KIND = "ZM"
 
@@ -51,9 +52,6 @@ def _file(fields: dict[str, str], struck: Faults) -> dict[str, str]:
     except files.NotThere:
         raise Refused("98") from None
     echoed = ("accessType", "encoding", "merId", "txnTime", "txnType", "txnSubType", "bizType")
-    return {name: fields.get(name, "") for name in (*echoed, "settleDate", "fileType")} | {
-        "respCode": "00",
-        "respMsg": "成功[0000000]",
-        "fileName": file.name,
-        "fileContent": base64.b64encode(zlib.compress(files.sent(file))).decode(),
-    }
+    content = base64.b64encode(zlib.compress(files.sent(file))).decode()
+    answer = {name: fields.get(name, "") for name in (*echoed, "settleDate", "fileType")}
+    return answer | DONE | {"fileName": file.name, "fileContent": content}

@@ -12,6 +12,8 @@ from sandbox.models import Notice, Payment, Refund, Trade
 from sandbox.unionpay import certificates, wire
 
 STRANGE_MERCHANT = "898371000009999"
+OK = ("00", "成功[0000000]")
+DONE = {"respCode": OK[0], "respMsg": OK[1]}
 
 
 def signed(fields: dict[str, str], struck: Faults = NONE) -> dict[str, str]:
@@ -74,6 +76,12 @@ def refund_facts(refund: Refund) -> dict[str, str]:
     }
 
 
+def queried(code: str, message: str) -> dict[str, str]:
+    """The answer to a query: it was understood, and the transaction asked about stands at this code."""
+    asked = {"txnType": "00", "txnSubType": "00", "bizType": "000201"}
+    return asked | {"origRespCode": code, "origRespMsg": message} | DONE
+
+
 def spoil(fields: dict[str, str], struck: Faults) -> dict[str, str]:
     """The mix-ups that a merchant must notice although the signature is right."""
     wrong = struck.get("wrong_amount")
@@ -99,7 +107,7 @@ class UnionPayCarrier:
         return f"unionpay-{secrets.token_hex(12)}"
 
     def compose(self, notice_id: str, trade: Trade, payment: Payment, struck: Faults) -> str:
-        fields = facts(trade, payment) | {"respCode": "00", "respMsg": "成功[0000000]"}
+        fields = facts(trade, payment) | DONE
         return json.dumps(spoil(fields, struck), ensure_ascii=False)
 
     def tells_of(self, refund: Refund) -> bool:
@@ -107,7 +115,7 @@ class UnionPayCarrier:
         return refund.status == Refund.SUCCESS
 
     def compose_refund(self, notice_id: str, refund: Refund, struck: Faults) -> str:
-        fields = refund_facts(refund) | {"respCode": "00", "respMsg": "成功[0000000]"}
+        fields = refund_facts(refund) | DONE
         return json.dumps(spoil(fields, struck), ensure_ascii=False)
 
     def pack(self, notice: Notice, struck: Faults) -> Parcel:
@@ -127,4 +135,4 @@ class UnionPayCarrier:
 
 def return_fields(trade: Trade, payment: Payment) -> dict[str, str]:
     """What the browser posts to frontUrl: signed as a notice is, and as little a proof."""
-    return signed(facts(trade, payment) | {"respCode": "00", "respMsg": "成功[0000000]"})
+    return signed(facts(trade, payment) | DONE)

@@ -5,11 +5,10 @@ from sandbox.faults import Faults
 from sandbox.models import Payment, Refund
 from sandbox.unionpay import wire
 from sandbox.unionpay.errors import Refused
-from sandbox.unionpay.notices import names, refund_facts
+from sandbox.unionpay.notices import DONE, OK, names, queried, refund_facts
 
-DONE = {"respCode": "00", "respMsg": "成功[0000000]"}
 ENDS = {
-    Refund.SUCCESS: ("00", "成功[0000000]"),
+    Refund.SUCCESS: OK,
     Refund.PROCESSING: ("05", "交易已受理，请稍后查询交易结果"),
     Refund.ABNORMAL: ("61", "输入的卡号无效，请确认后输入"),
     Refund.CLOSED: ("01", "交易失败，详情请咨询95516"),
@@ -71,9 +70,8 @@ def found(refund: Refund, fields: dict[str, str], struck: Faults) -> dict[str, s
     if refund.reason != fields["txnTime"] or "not_found" in struck:
         raise Refused("34", "2600000")
     code, message = ENDS[Refund.PROCESSING if "still_processing" in struck else refund.status]
-    answer = {"txnType": "00", "txnSubType": "00", "bizType": "000201", "origRespCode": code, "origRespMsg": message}
-    told = refund_facts(refund) if code == "00" else _names(refund)
-    return {name: value for name, value in told.items() if name != "origQryId"} | answer | DONE
+    told = refund_facts(refund) if code == OK[0] else _names(refund)
+    return {name: value for name, value in told.items() if name != "origQryId"} | queried(code, message)
 
 
 def _names(refund: Refund) -> dict[str, str]:

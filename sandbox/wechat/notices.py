@@ -16,7 +16,6 @@ SUMMARIES = {
     "REFUND.ABNORMAL": "退款异常",
     "REFUND.CLOSED": "退款关闭",
 }
-REFUND_ENDS = {Refund.SUCCESS, Refund.ABNORMAL, Refund.CLOSED}
 
 
 class WechatCarrier:
@@ -31,7 +30,7 @@ class WechatCarrier:
         return self._envelope(notice_id, "transaction", "TRANSACTION.SUCCESS", content, struck)
 
     def tells_of(self, refund: Refund) -> bool:
-        return refund.status in REFUND_ENDS
+        return refund.status in Refund.ENDS
 
     def compose_refund(self, notice_id: str, refund: Refund, struck: Faults) -> str:
         return self._envelope(notice_id, "refund", f"REFUND.{refund.status}", refund_notice(refund, struck), struck)

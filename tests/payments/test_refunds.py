@@ -1,6 +1,6 @@
 """Refunds: asked for, decided, sent under one number, settled once (PA-6, PA-7, U6, S2, X2)."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -17,6 +17,7 @@ from payments.models import Allocation, Declaration, Discrepancy, PeriodClaim, R
 from payments.orders import expire_order
 from payments.pricing import Asked
 from payments.refund_checks import refresh_pending_refunds, refresh_refund, refund_held_money, send_refund
+from payments.refund_dates import dates_of
 from payments.refund_settling import RefundEvidence, RefundOutcome, fail_refund, settle_refund
 from payments.refunds import (
     approve_refund,
@@ -116,6 +117,20 @@ def test_the_payer_reads_that_his_refund_is_under_way_until_it_is_done(desk, fam
     assert told() == ({"C14"}, 1, 0)
     send_refund(refund_no=refund.refund_no)
     assert told() == (set(), 0, 1)
+
+
+def test_a_day_that_has_passed_is_not_said_to_be_the_day_of_the_money(desk, family, zhao):
+    refund = approved(paid_order(family), family.payer, zhao)
+
+    def expected_on() -> date | None:
+        (told,) = family_facts([family.father], payer=family.payer)[family.father.pk].refunds
+        return told.expected_on
+
+    by = dates_of(refund).back_by
+    with clock.at(clock.midnight(by)):
+        assert expected_on() == by
+    with clock.at(clock.midnight(by + timedelta(days=1))):
+        assert expected_on() is None
 
 
 def test_a_rejected_refund_leaves_the_record_as_it_was(desk, family, zhao):

@@ -1,7 +1,7 @@
 """R26 and R27: asking for money back and watching it go, without JavaScript (PA-6, PA-7)."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.db import connection
@@ -12,10 +12,13 @@ from payments.gateways.base import RefundResult, RefundState
 from payments.models import Declaration, PaymentOrder, PeriodClaim, Refund
 from payments.policies.terms import OnlineRefund
 from payments.refund_checks import _begin_sending
+from payments.refund_dates import dates_of
 from payments.refund_settling import RefundEvidence, fail_refund, settle_refund
 from payments.refunds import approve_refund, reject_refund, request_refund
+from payments.words import figures
 from portal.messages.payer_messages import write_payer_messages
 from portal.models import Message
+from portal.pages.refund_steps import progress_of
 from registration.models import Registration
 from tests import world
 from tests.portal.visiting import Page, Visitor
@@ -246,6 +249,28 @@ def test_a_refund_that_did_not_go_through_is_being_seen_to(visitor, order) -> No
 
 def told() -> list[str]:
     return list(Message.objects.order_by("pk").values_list("text", flat=True))
+
+
+def test_what_takes_longer_names_no_day_that_has_passed(visitor, order) -> None:
+    """R27: a review that is late, then a wallet that is."""
+    refund = send(visitor, order)
+    said = told_after(refund, dates_of(refund).review_by)
+    assert "要经两个人审核" in said
+    said = told_after(refund, dates_of(refund).back_by)
+    assert "退回以后马上可以重新缴。" in said
+    refund = approve(refund)
+    said = told_after(refund, dates_of(refund).back_by)
+    assert "正在按原路退回" in said
+    assert "最迟" not in said
+
+
+def told_after(refund: Refund, day: date) -> str:
+    """What R27 says on the day after, which is not that day."""
+    with clock.at(clock.midnight(day + timedelta(days=1))):
+        told = progress_of(refund, {})
+    said = " ".join([told.again, *(f"{step.when} {step.remark}" for step in told.steps)])
+    assert figures.short_date(day) not in said
+    return said
 
 
 def test_each_step_that_matters_is_told_once(visitor, family, order) -> None:

@@ -40,11 +40,11 @@ WHOLE = {
 }
 
 
-def start(tmp_path, **values: str | None) -> subprocess.CompletedProcess[str]:
+def start(tmp_path, code: str = "import portal.settings", **values: str | None) -> subprocess.CompletedProcess[str]:
     given = {name: value for name, value in (WHOLE | values).items() if value is not None}
     environment = {"PATH": os.environ["PATH"], "PORTAL_DATA": str(tmp_path), **given}
     return subprocess.run(
-        [sys.executable, "-c", "import portal.settings"], cwd=ROOT, env=environment, capture_output=True, text=True,
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True,
         timeout=60, check=False,
     )  # fmt: skip
 
@@ -52,6 +52,13 @@ def start(tmp_path, **values: str | None) -> subprocess.CompletedProcess[str]:
 def test_with_everything_given_production_starts(tmp_path) -> None:
     done = start(tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_unionpays_files_are_asked_for_at_the_host_that_is_named(tmp_path) -> None:
+    """It has one of its own for them: asked for at the other, no statement would ever come."""
+    told = "from portal.settings import GATEWAYS; print(GATEWAYS['unionpay']['file_url'])"
+    done = start(tmp_path, told, UNIONPAY_FILE_URL="https://files.example/")
+    assert done.stdout.strip() == "https://files.example/", done.stderr
 
 
 def test_everything_that_is_missing_is_named_at_once(tmp_path) -> None:

@@ -408,6 +408,18 @@ def test_the_sweep_takes_up_what_no_task_has_applied() -> None:
     assert set(standing()) == {"A1"}
 
 
+def test_a_batch_that_cannot_be_read_does_not_stop_the_sweep(caplog: pytest.LogCaptureFixture) -> None:
+    """W7: here its file has been lost; it stays received and is tried again, and the next batch is applied."""
+    lost, sound = receive(file("1", line("A1"))), receive(file("2", line("A2")))
+    feeds.file_of(lost).unlink()
+    with clock.at(clock.now() + feeds.LEASE + timedelta(seconds=1)):
+        assert apply_waiting() == [lost.pk, sound.pk]
+    lost.refresh_from_db()
+    assert lost.status == "received"
+    assert set(standing()) == {"A2"}
+    assert f"feed batch {lost.pk} could not be applied" in caplog.text
+
+
 def test_the_tasks_apply_and_leave_a_heartbeat() -> None:
     batch = receive(file("1", line("A1")))
     tasks.apply_feed(batch.pk)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from portal.console.feeds import MOST_BYTES
 from script.stack import processes, valkey
 from script.stack.places import CHECKOUT, Places
 from script.stack.processes import Addresses
@@ -99,6 +100,15 @@ def test_containers_listen_for_the_machine_itself_only_except_the_proxy(services
     for name, service in services.items():
         for port in service.get("ports", []):
             assert name == "nginx" or port.startswith("127.0.0.1:"), (name, port)
+
+
+def test_the_proxy_lets_through_the_files_that_the_console_takes() -> None:
+    conf = (CHECKOUT / "docker" / "nginx.conf").read_text()
+    console = re.search(r"location /console/ \{(.*?)\}", conf, re.DOTALL)
+    assert console is not None
+    most = re.search(r"client_max_body_size (\d+)m;", console[1])
+    assert most is not None
+    assert int(most[1]) * 1024**2 > MOST_BYTES
 
 
 def example_variables() -> set[str]:
