@@ -149,6 +149,8 @@ def check_words(check: Check) -> CheckWords:
         CheckState.ACTION: _("需要处理"),
         CheckState.UNKNOWN: _("等结果") if check.code == "C9" else _("暂时查不到"),
     }
+    if check.code == "C8":  # found, and nobody has to do anything
+        return CheckWords(subjects[check.subject], _("已经缴过"), CheckState.DONE)
     return CheckWords(subjects[check.subject], states[check.state], check.state)
 
 

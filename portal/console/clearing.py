@@ -14,6 +14,7 @@ from core import audit, clock, limiter
 from core.identity import mask_name
 from core.models import User
 from core.refusals import Refused
+from payments import gateways
 from payments.models import Declaration, Discrepancy, PaymentOrder
 from payments.orders import clears_by
 from payments.states import AT_GATEWAY, DECLARATION, ORDER, UNDER_WORK
@@ -56,11 +57,12 @@ def detail(request: HttpRequest, order_id: int) -> HttpResponse:
         "payer": mask_name(order.payer.name) if order.payer else "",
         "channel": gateway,
         "look": look,
-        "checks": [check_words(check, gateway) for check in look.checks],
+        "checks": [check_words(check, gateway, look.ground) for check in look.checks],
         "verdict": verdict_words(look, waiting),
         "went_back": (look.ground or look.may_write) in WENT_BACK,
         "step": _step(order, waiting),
         "answer": answer,
+        "can_ask": order.status in AT_GATEWAY and order.gateway in gateways.all_codes(),
         "answers": answers_of(order),
         "clears_by": (look.may_at or clears_by(order)) if order.status in AT_GATEWAY else None,
         "waited": _waited(order),

@@ -10,10 +10,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from core.models import Transition, User
+from core.models import Transition
 from core.states import TABLES
 from payments.models import Discrepancy, Notification, PaymentOrder, Receipt
 from payments.states import ORDER
+from portal.console.record_words import actor_names
 from portal.console.statement_words import channel_name
 from reconciliation.models import ChannelAnswer, DiscrepancyNote, Finding, StatementEntry, Waiver
 
@@ -114,7 +115,7 @@ def _moves(row: Discrepancy, order: PaymentOrder | None) -> Iterable[Event]:
     if order is not None:
         about |= Q(kind="ORDER", object_id=order.pk)
     moves = list(Transition.objects.filter(about).order_by("pk"))
-    names = _names({move.actor for move in moves})
+    names = actor_names(move.actor for move in moves)
     for move in moves:
         state = TABLES[move.kind].states[move.to_state].label
         what = _("订单") if move.kind == "ORDER" else _("差错")
@@ -122,17 +123,6 @@ def _moves(row: Discrepancy, order: PaymentOrder | None) -> Iterable[Event]:
         if reason := move.evidence.get("reason"):
             said += _("，%(reason)s") % {"reason": reason}
         yield Event(move.at, names[move.actor], said)
-
-
-def _names(actors: set[str]) -> dict[str, str]:
-    """Staff by name, residents as such, everything else as the system."""
-    found = {actor: actor.partition(":")[2] for actor in actors if actor.startswith("staff:")}
-    known = dict(User.objects.filter(username__in=found.values()).values_list("username", "name"))
-    words = {"resident": _("居民"), "system": _("系统")}
-    return {
-        actor: known.get(found[actor], found[actor]) if actor in found else words.get(actor.partition(":")[0], actor)
-        for actor in actors
-    }
 
 
 def _notes(row: Discrepancy) -> Iterable[Event]:

@@ -123,7 +123,7 @@ def _blocked(blocker: Blocker) -> Due:
     said = words.blocker_words(blocker)
     kind = names.insurance_type(blocker.insurance_type) if blocker.insurance_type else ""
     what = f"{kind} {blocker.coverage_year or ''}"
-    tag = "idle" if blocker.code in ("C8", "C7") else "bad"
+    tag = "idle" if blocker.code in ("C7", "C8", "C16") else "bad"
     return Due(what.strip() or _("全部"), tag, f"{said.headline} {blocker.code}", "".join(said.body) + said.when)
 
 

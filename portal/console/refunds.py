@@ -30,6 +30,7 @@ from payments.words import names
 from payments.words.refunds import REJECTIONS, refund_reason, rejection
 from portal.console.page import page
 from portal.console.proving import proved_first
+from portal.console.record_words import actor_names
 from portal.console.refund_evidence import evidence_of, notices_of
 from portal.console.scope import declarations_for, forbid_lookers, may_act, refunds_for, staff_of
 from reconciliation.channel_questions import ASK_EVERY
@@ -221,8 +222,9 @@ def _phase(refund: Refund, is_reviewed: bool) -> int:
 
 
 def _history(refund: Refund) -> list[tuple[datetime, str, str]]:
-    rows = Transition.objects.filter(kind=REFUND.kind, object_id=refund.pk).order_by("pk")
-    return [(row.at, str(REFUND.states[row.to_state].label), row.actor) for row in rows]
+    rows = list(Transition.objects.filter(kind=REFUND.kind, object_id=refund.pk).order_by("pk"))
+    names = actor_names(row.actor for row in rows)
+    return [(row.at, str(REFUND.states[row.to_state].label), names[row.actor]) for row in rows]
 
 
 # --- what staff do ---------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from core import clock
 from core.models import AuditEntry, Transition
 from core.states import TABLES
 from payments.models import Declaration, Notification, Refund
+from portal.console.record_words import actor_names, outcome_word
+from portal.console.statement_words import channel_name
 from registration.models import InsuredPerson, Registration
 
 KINDS = {
@@ -56,8 +58,8 @@ def _moves(declarations: Sequence[Declaration]) -> Iterable[Event]:
     ):  # fmt: skip
         states = TABLES[kind].states
         for row in Transition.objects.filter(kind=kind, object_id__in=ids).order_by("pk"):
-            said = {"what": what, "state": states[row.to_state].label, "event": row.event}
-            yield Event(row.at, _kind(row.actor), _("%(what)s：%(state)s（%(event)s）") % said)
+            said = {"what": what, "state": states[row.to_state].label}
+            yield Event(row.at, _kind(row.actor), _("%(what)s：%(state)s") % said)
 
 
 def _kind(actor: str) -> str:
@@ -70,7 +72,8 @@ def _kind(actor: str) -> str:
 def _notices(declarations: Sequence[Declaration]) -> Iterable[Event]:
     numbers = [row.order.order_no for row in declarations]
     for row in Notification.objects.filter(order_no__in=numbers):
-        said = {"gateway": row.gateway, "verdict": row.get_verdict_display(), "outcome": row.outcome or _("未处理")}
+        said = {"gateway": channel_name(row.gateway), "verdict": row.get_verdict_display()}
+        said["outcome"] = outcome_word(row.outcome)
         yield Event(row.received_at, "gateway", _("%(gateway)s通知：%(verdict)s，%(outcome)s") % said)
 
 
@@ -82,6 +85,9 @@ def _feeds(person: InsuredPerson) -> Iterable[Event]:
 
 def _looks(person: InsuredPerson) -> Iterable[Event]:
     words = {"open_person": _("打开本页"), "reveal_number": _("查看完整信息"), "change_name": _("确认更名")}
-    for row in AuditEntry.objects.filter(subject_kind="person", subject_id=str(person.pk)).order_by("-pk")[:50]:
-        who, text = row.actor.partition(":")[2], words.get(row.action, row.action)
-        yield Event(row.at, "staff", f"{who} {text}" + (f"，{row.reason}" if row.reason else ""))
+    rows = list(AuditEntry.objects.filter(subject_kind="person", subject_id=str(person.pk)).order_by("-pk")[:50])
+    names = actor_names(row.actor for row in rows)
+    for row in rows:
+        said = {"who": names[row.actor], "what": words.get(row.action, row.action)}
+        text = _("%(who)s：%(what)s") % said
+        yield Event(row.at, "staff", text + (_("，%(reason)s") % {"reason": row.reason} if row.reason else ""))
