@@ -18,6 +18,7 @@ from payments.models import Declaration, Discrepancy, PaymentOrder
 from payments.order_checks import cancel_order, refresh_for_payer
 from payments.orders import clears_by
 from payments.policies.in_force import terms_of
+from payments.refund_records import refunds_to
 from payments.states import AT_GATEWAY
 from payments.words import NextStep, figures
 from portal.accounts.access import payer_of, resident_required
@@ -197,6 +198,7 @@ def _paid(request: HttpRequest, order: PaymentOrder) -> HttpResponse:
         "after": _after(summary),
         "people": [_paid_person(person) for person in summary.people],
         "held": _held(order),
+        "going_back": refunds_to(payer_of(request)).filter(receipt__order=order, declaration=None),
         "next_order": left.select_related("payee").order_by("pk").first(),
     }
     return render(request, "pages/paid.html", context)

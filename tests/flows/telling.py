@@ -6,8 +6,6 @@ operation; it loads a world first, and reads what pages, messages and the sandbo
 """
 
 import queue
-import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as hour_of_day
@@ -20,7 +18,7 @@ from payments.gateways import availability
 from portal.celery import SWEEPS, app
 from reconciliation.books import check_books
 from tests.flows.people import Clerk, Resident
-from tests.outside import forget_limits
+from tests.outside import eventually, forget_limits
 from tests.portal import desk
 from tests.sandbox.process import Sandbox
 from tests.world import Somebody
@@ -123,13 +121,6 @@ class Story(AbstractContextManager["Story"]):
                 arguments, named, _ = message.payload
                 app.tasks[message.headers["task"]](*arguments, **named)
 
-    def until(self, happens: Callable[[], object], seconds: float = 10) -> None:
-        """Wait for what a notice from outside brings about."""
-        ends = time.monotonic() + seconds
-        while not happens():
-            assert time.monotonic() < ends, "it did not happen in time"
-            time.sleep(0.05)
-
     # --- outside -------------------------------------------------------------------------------------------------
 
     def falls_silent(self, gateway: str, *points: str) -> None:
@@ -165,7 +156,7 @@ class Story(AbstractContextManager["Story"]):
         """From choosing to the page that says 已缴费, without any trouble; the order's number."""
         order_no = payer.order(insurance_type, **chosen)
         self.outside.pay(order_no)
-        self.until(lambda: "已缴费" in payer.says(order_no))
+        eventually(lambda: "已缴费" in payer.says(order_no))
         return order_no
 
     def clerk(self, name: str, group: str = "征缴员") -> Clerk:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.flows.telling import Story
 from tests.flows.worlds import moved_to_huancui, wendeng
+from tests.outside import eventually
 from tests.world import LI_QIANG, MEDICAL, PENSION, QIAN_JIN, WANG_FANG, WANG_FATHER, ZHAO_MIN
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,7 +28,7 @@ def test_what_was_paid_in_the_wrong_place_goes_back_and_is_paid_in_the_right_one
     qian.press(qian.refund(), "同意退款", seen="on")
     assert "退款还没结束" in payer.why(PENSION, WANG_FATHER)
     story.sweep()
-    story.until(lambda: "已退费" in payer.record("居民养老").text)
+    eventually(lambda: "已退费" in payer.record("居民养老").text)
     story.sweep()
     assert "1,000.00元已原路退回，现在可以重新缴" in story.messages_to(payer)
     story.pays(payer, PENSION, tier_fen=100_000, place="环翠区")
@@ -48,10 +49,10 @@ def test_of_two_who_pay_for_one_person_the_second_gets_his_money_back_by_rule(st
     assert "没有扣款，可以重新缴" in story.messages_to(daughter)
     first = story.pays(son, MEDICAL, gateway="alipay")
     story.outside.pay(late, forced=True)  # she stood at the password page all the while
-    story.until(lambda: "240.00元多付了" in daughter.says(late))
+    eventually(lambda: "240.00元多付了" in daughter.says(late))
     assert "已有缴费记录" in daughter.why(MEDICAL, WANG_FATHER)
     story.sweep()
-    story.until(lambda: "已退费" in daughter.record("居民医疗").text)
+    eventually(lambda: "已退费" in daughter.record("居民医疗").text)
     story.sweep()
     assert "240.00元已原路退回" in story.messages_to(daughter)
     assert "已缴费" in son.says(first)

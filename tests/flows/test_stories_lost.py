@@ -6,6 +6,7 @@ from core import working_days
 from tests.flows.people import Clerk
 from tests.flows.telling import Story
 from tests.flows.worlds import BANK, BANK_MERCHANT, begun_at_the_counter, rural_bank, wendeng
+from tests.outside import eventually
 from tests.reconciliation.stating import Said, line_of, stated
 from tests.world import LIU_JIANJUN, MEDICAL, QIAN_JIN, RURAL_BANK, WANG_FANG, ZHAO_MIN
 
@@ -82,7 +83,7 @@ def test_what_failed_at_the_last_step_is_freed_and_paid_anew(story: Story) -> No
     again = payer.confirm(payer.press(page, "重新支付"), "wechat_pay")
     assert again != order_no
     story.outside.pay(again)
-    story.until(lambda: "已缴费" in payer.says(again))
+    eventually(lambda: "已缴费" in payer.says(again))
 
 
 def test_what_failed_at_a_bank_is_freed_by_its_statements_of_two_days(story: Story) -> None:

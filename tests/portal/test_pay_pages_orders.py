@@ -11,6 +11,7 @@ from payments.gateways import availability
 from payments.models import Declaration, Discrepancy, PaymentOrder
 from payments.order_checks import expire_overdue_orders
 from payments.orders import expire_order, start_payment
+from payments.refunds import refund_by_rule
 from tests import world
 from tests.outside import age, status_of
 from tests.portal.visiting import PHONE, Visitor
@@ -283,3 +284,16 @@ def test_money_that_came_after_the_period_was_taken_is_said_to_be_held(family, v
     page = visitor.open(f"/orders/{late.order_no}/")
     assert "有500.00元多付了" in page.text
     assert "没有计入，核对后退回" in page.text
+
+
+def test_a_second_payment_leads_to_its_refund_for_as_long_as_the_order_is_kept(family, visitor) -> None:
+    """HOUSE 2.4: it has no record of its own; its order's page is where the payer looks."""
+    order = world.say_paid(world.hand_over(new_order(family)), "T-first")
+    world.say_paid(order, "T-second")
+    page = visitor.open(f"/orders/{order.order_no}/")
+    assert "多付了" in page.text
+    assert "看退费进度" not in page.text
+    refund = refund_by_rule(discrepancy_id=Discrepancy.objects.get().pk, rule="duplicate")
+    page = visitor.follow(visitor.open(f"/orders/{order.order_no}/"), "看退费进度")
+    assert page.path == f"/refunds/{refund.refund_no}/"
+    assert "多付的一笔" in page.text

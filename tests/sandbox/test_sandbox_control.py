@@ -1,6 +1,7 @@
 """Platform keys that change, and the door of the testers."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from tests.sandbox.process import (
     paid,
     signed_get,
     state_of,
+    trade_of,
 )
 
 # Keys
@@ -75,6 +77,21 @@ def load_public(path):
 
 
 # The door of the testers
+
+
+def test_the_whole_sandbox_lives_ahead_of_real_time_until_it_is_cleared(sandbox, wechat):
+    order_no = new_no()
+    order_by_wechat(wechat, order_no)
+    sandbox.dial(ahead_seconds=timedelta(days=90).total_seconds())
+    sandbox.pay(order_no, forced=True)
+    sandbox.control("POST", "clear", json={})
+    sandbox.pay(order_no, again=True)
+    first, second = (
+        datetime.fromisoformat(payment["paid_at"]) - datetime.now(UTC)
+        for payment in trade_of(sandbox, order_no)["payments"]
+    )
+    assert timedelta(days=89) < first < timedelta(days=90)
+    assert abs(second) < timedelta(minutes=1)
 
 
 def test_controls_need_the_token(sandbox):
