@@ -57,12 +57,13 @@ class _Text(io.RawIOBase):
         offset = clock.offset()
         times: Remembered[datetime, str] = Remembered(lambda at: str(at - offset))
         words: Remembered[str, str] = Remembered(_clean)
+        numbers: Remembered[int, str] = Remembered(str)
         for rows in blocks:
             self.count += len(rows.lines)
             columns: tuple[Iterable[str], ...] = (
                 map(str, rows.lines), rows.kinds, rows.order_nos, rows.gateway_trade_nos, rows.refund_nos,
-                rows.gateway_refund_nos, map(str, rows.amounts_fen), map(str, rows.settled_fen),
-                map(str, rows.fees_millifen), times.each(rows.paid_at), words.each(rows.statuses),
+                rows.gateway_refund_nos, numbers.each(rows.amounts_fen), numbers.each(rows.settled_fen),
+                numbers.each(rows.fees_millifen), times.each(rows.paid_at), words.each(rows.statuses),
             )  # fmt: skip
             end = f"\n{self._statement_id}\t"
             text = f"{end[1:]}{end.join(map(_TAB.join, zip(*columns, strict=True)))}\n"

@@ -23,8 +23,8 @@ def run_again(*, statement_id: int, staff: User) -> Statement:
     """Go on with a day now instead of at the next sweep: fetch it, or read, match and remedy it.
 
     A file that was refused is read once more, as the day's next version, which is what comes back. Raises Refused:
-    `not_there` (nobody can fetch it; it has to be handed in), `not_due` (with at), `superseded` (a later version
-    counts already), `closed` (its figures are worked out whenever they are looked at).
+    `not_there` (nobody can fetch it; it has to be handed in), `not_due` (with at), `superseded` (a later file
+    has come), `closed` (its figures are worked out whenever they are looked at).
     """
     statement = Statement.objects.select_related("agreement").get(pk=statement_id)
     if statement.status == "awaited":

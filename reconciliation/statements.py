@@ -94,11 +94,13 @@ def _keep(content: BinaryIO, path: Path) -> tuple[str, int]:
 def read_again(*, statement_id: int, actor: str) -> Statement:
     """Take a file that was refused as the day's next version: the fault may have been ours, and be mended.
 
-    Raises Refused: `not_refused`, `superseded` (a later version counts already).
+    Raises Refused: `not_refused`, `superseded` (a later file has come, or counts already).
     """
     statement = Statement.objects.select_related("agreement").get(pk=statement_id)
-    if not _is_refused(statement):
-        raise Refused("not_refused" if statement.status != "unreadable" else "superseded")
+    if statement.status != "unreadable":
+        raise Refused("not_refused")
+    if _versions(statement).filter(version__gt=statement.version).exclude(status="awaited").exists():
+        raise Refused("superseded")
     kept: dict[str, object] = {
         name: getattr(statement, name)
         for name in ("file_name", "stored_path", "sha1", "is_empty", "sha256", "size_bytes")

@@ -33,7 +33,7 @@ from reconciliation.formats.base import (
     read_fee,
     read_fen,
 )
-from reconciliation.formats.columns import cut, picked, read_rows
+from reconciliation.formats.columns import Table, read_rows
 from reconciliation.formats.text import Block, line_blocks
 
 ACCOUNT_SUFFIX = "0156"
@@ -121,8 +121,7 @@ class _Bill:
         self._fees: Remembered[str, Millifen] = Remembered(lambda text: read_fee(text) if text else 0)
         self._came, self._went = _Sums(), _Sums()
         self._totals_seen: set[str] = set()
-        self._places: list[int] = []
-        self._width = 0
+        self._table = Table(",", 0, ())
         self._is_behind = False
         self._last = 0
 
@@ -130,7 +129,7 @@ class _Bill:
         details, summary = self._told_apart(open_zip(source, self._expected.bytes_max))
         head = _Head(self._expected)
         for first, texts in line_blocks(details.pieces(), _ENCODING, ended=False):
-            if not self._width:
+            if not self._table.width:
                 begin = head.read(texts) + 1
                 self._read_names(texts[begin - 1], first + begin - 1)
                 yield from self._block(texts[begin:], first + begin)
@@ -171,8 +170,7 @@ class _Bill:
             raise StatementError(Fault.HEADER_UNKNOWN, line, missing="、".join(missing))
         places = {name: place for place, name in enumerate(names)}
         wanted = (*self.layout.columns, *self.layout.optional)
-        self._places = [places.get(name, len(names)) for name in wanted]
-        self._width = len(names)
+        self._table = Table(",", len(names), [places.get(name, len(names)) for name in wanted])
 
     def _block(self, texts: list[str], first: int) -> Iterator[Rows]:
         """The rows in a block, and what follows them. Raises StatementError."""
@@ -191,8 +189,7 @@ class _Bill:
 
     def _read_rows(self, texts: list[str], first: int) -> Rows:
         """Raises Wrong."""
-        columns = picked(_cells(texts, self._width), self._places, "")
-        trade_no, order_no, words, at, some, others, refund_nos, fees = columns
+        trade_no, order_no, words, at, some, others, refund_nos, fees = self._columns(texts)
         check_numbers(*trade_no, *order_no, *refund_nos)
         judge = self._judge_business if self.layout is _BUSINESS else self._judge_account
         judged = list(map(judge, words, some, others, fees))
@@ -211,6 +208,14 @@ class _Bill:
                 sums.amount_fen += each.stated_fen
                 sums.settled_fen += each.stated_settled_fen
         return rows
+
+    def _columns(self, texts: list[str]) -> list[list[str]]:
+        """Without the tabs behind text. Raises Wrong."""
+        plain = "\n".join(texts).replace("\t", "")
+        if '"' in plain:  # a comma within quotation marks is part of its cell
+            rows = [[*_quoted_cells(text, self._table.width), ""] for text in texts]
+            return [[row[place] for row in rows] for place in self._table.places]
+        return self._table.columns(plain.split("\n"))
 
     def _judge_business(self, word: str, amount: str, settled: str, fee: str) -> "_Judged":
         """Raises Wrong."""
@@ -371,14 +376,6 @@ def _title(file: PackedFile) -> str:
 
 def _names(text: str) -> list[str]:
     return [name.strip().replace("(", "（").replace(")", "）") for name in text.split(",")]
-
-
-def _cells(texts: list[str], width: int) -> list[list[str]]:
-    """The columns of some rows, without the tabs behind text. Raises Wrong."""
-    plain = "\n".join(texts).replace("\t", "")
-    if '"' not in plain:
-        return cut(plain.split("\n"), ",", width)
-    return [list(column) for column in zip(*(_quoted_cells(text, width) for text in texts), strict=True)]
 
 
 def _quoted_cells(text: str, width: int) -> list[str]:

@@ -217,8 +217,10 @@ class Remembered(dict[_K, _V]):
         self[key] = value
         return value
 
-    def each(self, keys: Iterable[_K]) -> list[_V]:
-        """The values of a column."""
+    def each(self, keys: Sequence[_K]) -> list[_V]:
+        """The values of a column, which often says the same in every row."""
+        if keys.count(keys[0]) == len(keys):
+            return [self[keys[0]]] * len(keys)
         return list(map(self.__getitem__, keys))
 
 

@@ -4,6 +4,7 @@ What is wrong with a block is found by halving it, so that a format has its rule
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from reconciliation.formats.base import Fault, Rows, Wrong
 
@@ -29,17 +30,27 @@ def read_rows(read: Callable[[list[str], int], Rows], texts: list[str], first: i
         yield rows
 
 
-def cut(texts: list[str], separator: str, width: int, *, mark: str = "") -> list[list[str]]:
-    """The columns of lines that have as many cells as `width`. `mark` stands before every cell. Raises Wrong."""
-    cells = f"{separator}{mark}{_END}{separator}".join(texts).removeprefix(mark).split(separator + mark)
-    step = width + 1
-    ends = cells[width::step]
-    if len(cells) != step * len(texts) - 1 or ends.count(_END) != len(ends):
-        raise Wrong(Fault.LINE_UNREADABLE, cells=len(cells), columns=width)
-    return [cells[place::step] for place in range(width)]
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How lines are to be cut: how many cells they have, and where those stand that are wanted.
 
+    A place behind the last is a column that the file does not have: it reads as `absent` in every line.
+    """
 
-def picked(columns: Sequence[list[str]], places: Sequence[int], absent: str) -> list[list[str]]:
-    """Columns by their places; one behind the last is a column that the file does not have."""
-    nothing = [absent] * len(columns[0])
-    return [columns[place] if place < len(columns) else nothing for place in places]
+    separator: str
+    width: int
+    places: Sequence[int]
+    absent: str = ""
+    mark: str = ""
+    """What stands before every cell."""
+
+    def columns(self, texts: list[str]) -> list[list[str]]:
+        """The wanted columns of these lines. Raises Wrong where one has more or fewer cells."""
+        between = self.separator + self.mark
+        cells = f"{between}{_END}{self.separator}".join(texts).removeprefix(self.mark).split(between)
+        step = self.width + 1
+        ends = cells[self.width :: step]
+        if len(cells) != step * len(texts) - 1 or ends.count(_END) != len(ends):
+            raise Wrong(Fault.LINE_UNREADABLE, cells=len(cells), columns=self.width)
+        nothing = [self.absent] * len(texts)
+        return [cells[place::step] if place < self.width else nothing for place in self.places]

@@ -111,9 +111,8 @@ def _decoded(block: bytes, encoding: str, line: int) -> list[str]:
         raise StatementError(Fault.LINE_UNREADABLE, line + text[: text.index("\0")].count("\n"))
     if encoding != "utf-8" and not text.isascii():
         _refuse_utf_8(block, line)
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").removesuffix("\r")
-    return text.split("\n")
+    lines = text.split("\n")
+    return [each.removesuffix("\r") for each in lines] if "\r" in text else lines
 
 
 def _refuse_utf_8(block: bytes, line: int) -> None:

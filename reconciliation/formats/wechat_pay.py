@@ -27,7 +27,7 @@ from reconciliation.formats.base import (
     read_fee,
     read_fen,
 )
-from reconciliation.formats.columns import cut, picked, read_rows
+from reconciliation.formats.columns import Table, read_rows
 from reconciliation.formats.text import hashed, line_blocks, unpacked
 
 CURRENCY = "CNY"
@@ -81,7 +81,7 @@ class _Bill:
         self._fees = Remembered(read_fee)
         self.variant = ""
         self._names: tuple[str, ...] = ()
-        self._places: tuple[int, ...] = ()
+        self._table = Table(",", 0, ())
         self._count = 0
         self._sums = [0] * len(_SUMS)
         self._line = 0
@@ -110,7 +110,7 @@ class _Bill:
         if refunds and refunds != _REFUND_COLUMNS:
             raise StatementError(Fault.HEADER_UNKNOWN, 1, missing="、".join(sorted(_REFUND_COLUMNS - refunds)))
         self._names = names
-        self._places = self._wanted()
+        self._table = Table(",", len(names), self._wanted(), absent="0", mark=MARK)
         self.variant = "refund" if "退款申请时间" in names else "all" if refunds else "success"
 
     def _wanted(self) -> tuple[int, ...]:
@@ -155,17 +155,17 @@ class _Bill:
     def _read_rows(self, texts: list[str], first: int) -> Rows:
         """Raises Wrong."""
         (at, merchant, sub, trade_no, order_no, state, currency, settled, ordered, gateway_refund_no, refund_no,
-         refunded, coupons, asked_back, refund_state, fee) = picked(
-             cut(texts, ",", len(self._names), mark=MARK), self._places, "0")  # fmt: skip
+         refunded, coupons, asked_back, refund_state, fee) = self._table.columns(texts)  # fmt: skip
         self._check_parties(merchant, sub, currency)
         amounts = self._amounts
-        kinds = [_STATES.get(word, LineKind.OTHER) for word in state]
+        refund, reversal, other = LineKind.REFUND, LineKind.REVERSAL, LineKind.OTHER  # an enum is slow to ask
+        kinds = [_STATES.get(word, other) for word in state]
         settled_fen, amount_fen, fees = amounts.each(settled), amounts.each(ordered), self._fees.each(fee)
         refunded_fen, asked_back_fen = amounts.each(refunded), amounts.each(asked_back)
         sums = (settled_fen, amount_fen, refunded_fen, amounts.each(coupons), asked_back_fen, fees)
         summed = [sum(column) for column in sums]
         for place, kind in enumerate(kinds):
-            if kind is LineKind.REFUND or (kind is LineKind.REVERSAL and asked_back_fen[place]):
+            if kind is refund or (kind is reversal and asked_back_fen[place]):
                 amount_fen[place], settled_fen[place] = asked_back_fen[place], refunded_fen[place]
                 state[place] = refund_state[place]
         gateway_refund_nos = ["" if number == "0" else number for number in gateway_refund_no]

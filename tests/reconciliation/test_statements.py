@@ -286,11 +286,15 @@ def test_import_statement_reads_a_refused_file_again(misread: Statement, tmp_pat
     assert "closed, 1 lines" in out.getvalue()
 
 
-def test_only_a_refused_file_of_which_no_later_one_counts_is_read_again(misread: Statement) -> None:
+def test_only_the_last_file_of_a_day_is_read_again_and_only_if_it_was_refused(misread: Statement) -> None:
+    """B7: an older one never takes the place of a newer one, be that as unreadable as it may."""
     later = deliver([], MERCHANT)
+    newest = receive([], MERCHANT, content=b"nonsense\n")
+    reconcile_statement(statement_id=newest.pk)
     for statement, reason in ((misread, "superseded"), (later, "not_refused")):
         with pytest.raises(Refused, match=reason):
             read_again(statement_id=statement.pk, actor="system:test")
+    assert read_again(statement_id=newest.pk, actor="system:test").version == 4
 
 
 def test_a_day_on_which_nothing_moved_is_closed_on_their_word(family: Family) -> None:
