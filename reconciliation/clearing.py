@@ -27,7 +27,7 @@ from reconciliation.second_person import decide, refuse_same, waiting_step
 from reconciliation.statements import in_force
 from reconciliation.states import COMPLETE
 from reconciliation.undone import is_undone, is_word_of_undone
-from reconciliation.written_statements import WrittenStatement, attach, refuse_without_number
+from reconciliation.written_statements import WrittenStatement, attach, numbered
 
 SECOND_AFTER = timedelta(hours=24)
 SECOND_ABOVE_FEN = 500_000
@@ -204,7 +204,7 @@ def request_clearing(
     `no_reason`, `no_document`, `waits` (another one is waiting for its second person).
     """
     reason = given_reason(note, longest=LONGEST)
-    paper = refuse_without_number(written) if ground in ON_PAPER else None
+    paper = numbered(written) if ground in ON_PAPER else None
     order = PaymentOrder.objects.get(pk=order_id)
     by_two = ground in BY_TWO or needs_second(order)
     answer = ask_channel(order_id=order_id, staff=staff, closing=not by_two)

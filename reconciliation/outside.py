@@ -21,7 +21,7 @@ from payments.refunds import open_outside
 from reconciliation.channel_questions import last_answer
 from reconciliation.models import Finding, OutsideSettlement
 from reconciliation.second_person import decide, refuse_same, waiting_step
-from reconciliation.written_statements import WrittenStatement, attach, refuse_without_number
+from reconciliation.written_statements import WrittenStatement, attach, numbered
 
 LONGEST = 500
 ENDED_THERE = (RefundState.CLOSED, RefundState.ABNORMAL, RefundState.NOT_FOUND)
@@ -38,7 +38,7 @@ def settle_failed_outside(
     `unknown_refund`, `not_failed`, `silent` (the gateway does not answer), `may_move` (with state: it may still go back
     there).
     """
-    reason, paper = given_reason(note, longest=LONGEST), refuse_without_number(written)
+    reason, paper = given_reason(note, longest=LONGEST), numbered(written)
     evidence = _gateway_is_done(refund_no)
     with transaction.atomic():
         refund = set_aside(refund_no=refund_no, actor=staff.actor)
@@ -54,7 +54,7 @@ def settle_money_outside(
     Where its gateway gives money back, that it has done so must stand on a statement, or be its word. Raises Refused:
     `no_reason`, `no_document`, `no_evidence`, and what `open_outside` raises.
     """
-    reason, paper = given_reason(note, longest=LONGEST), refuse_without_number(written)
+    reason, paper = given_reason(note, longest=LONGEST), numbered(written)
     with transaction.atomic():
         refund = open_outside(
             note=reason, requested_by=staff, declaration_no=declaration_no, discrepancy_id=discrepancy_id
