@@ -33,7 +33,7 @@ from payments.pricing import (
     assess,
 )
 from payments.refund_dates import dates_from
-from payments.states import LIVE
+from payments.states import LIVE, NOT_THROUGH
 from registration.local_names import local_name, local_name_sql
 from registration.models import FamilyMember, FeedFreshness, InsuredPerson, Registration
 
@@ -233,7 +233,7 @@ def _refund_of(declaration: DeclarationFact, row: Sequence[Any]) -> RefundFact |
     return RefundFact(
         insurance_type=declaration.insurance_type, coverage_year=declaration.coverage_year, region=declaration.region,
         declaration_id=declaration.declaration_id, part=declaration.part, requested_at=requested_at,
-        expected_on=None if status == "failed" else dates.back_by, refund_no=refund_no if declaration.own else "",
+        expected_on=None if status in NOT_THROUGH else dates.back_by, refund_no=refund_no if declaration.own else "",
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from payments.gateways.desks import desk_codes, refund_desk
 from payments.models import Discrepancy, Refund
 from payments.refund_settling import RefundEvidence, fail_refund, open_stuck_case, settle_refund
 from payments.refunds import RULES, locked_refund, refund_by_rule
+from payments.states import NOT_THROUGH
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,6 @@ BATCH_TIME = timedelta(seconds=45)
 CASE_AFTER = timedelta(days=2)
 WITH_US = ("approved", "sending", "sent")  # what the sweep looks at
 AT_GATEWAY = ("sending", "sent")
-NOT_THROUGH = ("failed", "outside")
 REASON = "社会保险费退费"  # what the payer's wallet shows
 
 

@@ -34,8 +34,6 @@ SECOND_ABOVE_FEN = 500_000
 """Above this, or after a day, one person's word is not enough; nor ever where money came, or the ground is a paper."""
 ON_PAPER = (Clearing.Ground.WRITTEN, Clearing.Ground.RETURNED)
 BY_TWO = (Clearing.Ground.UNDONE, *ON_PAPER)
-WENT_BACK = (Clearing.Ground.UNDONE, Clearing.Ground.RETURNED)
-"""Money came and went back: nobody is told that none was taken."""
 LONGEST = 500
 FRESH = timedelta(minutes=10)
 """How long an answer of the channel is shown as one of now."""

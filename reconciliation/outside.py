@@ -18,6 +18,7 @@ from payments.models import Receipt, Refund
 from payments.refund_checks import ask_about_failed
 from payments.refund_settling import drop_outside, set_aside, settle_outside
 from payments.refunds import open_outside
+from payments.states import NOT_THROUGH
 from reconciliation.channel_questions import last_answer
 from reconciliation.models import Finding, OutsideSettlement
 from reconciliation.second_person import decide, refuse_same, waiting_step
@@ -118,7 +119,7 @@ def _gateway_is_done(refund_no: str) -> dict[str, Any]:
         raise Refused("unknown_refund")
     if refund_desk(refund.gateway) is None:
         return {}
-    if refund.status not in ("failed", "outside"):
+    if refund.status not in NOT_THROUGH:
         raise Refused("not_failed", status=refund.status)
     state = ask_about_failed(refund_no=refund_no)
     if state is None:

@@ -16,7 +16,7 @@ from payments.delays import AfterPayment
 from payments.drafts import fill_again
 from payments.models import Declaration, Discrepancy, PaymentOrder
 from payments.order_checks import cancel_order, refresh_for_payer
-from payments.orders import clears_by
+from payments.orders import WENT_BACK, clears_by
 from payments.policies.in_force import terms_of
 from payments.words import NextStep, figures
 from portal.accounts.access import payer_of, resident_required
@@ -238,16 +238,23 @@ def _held(order: PaymentOrder) -> int:
 
 
 def _unpaid(request: HttpRequest, order: PaymentOrder) -> HttpResponse:
+    last = Transition.objects.filter(kind="ORDER", object_id=order.pk).order_by("-id").first()
     context = {
         "order": order,
         "summary": summary_of(order),
-        "reason": _why_unpaid(order),
+        "reason": _why_unpaid(order, last),
+        "went_back": _went_back(last),
     }
     return render(request, "pages/unpaid.html", context)
 
 
-def _why_unpaid(order: PaymentOrder) -> str:
-    last = Transition.objects.filter(kind="ORDER", object_id=order.pk).order_by("-id").first()
+def _went_back(last: Transition | None) -> bool:
+    return last is not None and last.evidence.get("ground") in WENT_BACK
+
+
+def _why_unpaid(order: PaymentOrder, last: Transition | None) -> str:
+    if _went_back(last):
+        return _("渠道收过这笔钱，又全额退回了。")
     if order.status == "failed":
         return _("%(wallet)s没有受理这笔缴费。") % {"wallet": devices.gateway_name(order.gateway)}
     if last is not None and last.event == "expire" and last.actor.startswith("resident:"):

@@ -7,14 +7,13 @@ from django.utils.translation import gettext as _
 from payments.models import Refund
 from payments.policies.in_force import terms_of
 from payments.refund_dates import RefundDates, dates_of
-from payments.states import REFUND, REFUNDING
+from payments.states import NOT_THROUGH, REFUND, REFUNDING
 from payments.words import figures
 from payments.words.refunds import rejection
 from portal.pages import devices
 from portal.pages.records import TimelineStep, person_label
 from portal.pages.standing import declared_label
 
-BY_PEOPLE = ("failed", "outside")  # no day can be promised
 TAGS = {"refunded": "done", "rejected": "none"}
 
 
@@ -66,7 +65,7 @@ def _again(refund: Refund, dates: RefundDates) -> str:
         return ""
     if dates.settled_on is not None:
         return _("%(day)s起可以重新缴。") % {"day": figures.short_date(dates.settled_on)}
-    if refund.status in BY_PEOPLE:
+    if refund.status in NOT_THROUGH:
         return _("退回以后马上可以重新缴。")
     return _("退回以后马上可以重新缴，最迟预计%(day)s。") % {"day": figures.short_date(dates.back_by)}
 
@@ -125,5 +124,6 @@ def _back(refund: Refund, dates: RefundDates) -> TimelineStep:
         said = _("钱已另行退回") if refund.is_outside else _("钱已退到%(wallet)s") % wallet
         return TimelineStep(_("已退回"), figures.moment(refund.settled_at), said, "done")
     estimate = _("（预计，放假安排还没公布）") if dates.is_estimate else ""
-    day = "" if refund.status in BY_PEOPLE else _("最迟%(day)s") % {"day": figures.short_date(dates.back_by)} + estimate
+    by = {"day": figures.short_date(dates.back_by)}
+    day = "" if refund.status in NOT_THROUGH else _("最迟%(day)s") % by + estimate
     return TimelineStep(_("已退回"), day, _("还没到"), "")
