@@ -83,7 +83,7 @@ def _lines(order_ids: set[int]) -> dict[int, list[Declaration]]:
     return found
 
 
-def _text(state: str, lines: list[Declaration], *, went_back: bool) -> str:
+def _text(state: str, lines: list[Declaration], *, went_back: bool = False) -> str:
     """At most seventy characters as a rule, no link, nobody's full name."""
     if not lines:
         return _("【社保缴费】有一笔缴费有结果了。请登录查看。")

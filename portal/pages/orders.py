@@ -13,11 +13,13 @@ from core.models import Transition
 from core.refusals import Refused
 from payments import gateways, words
 from payments.delays import AfterPayment
+from payments.discrepancies import held_by
 from payments.drafts import fill_again
 from payments.models import Declaration, Discrepancy, PaymentOrder
 from payments.order_checks import cancel_order, refresh_for_payer
 from payments.orders import WENT_BACK, clears_by
 from payments.policies.in_force import terms_of
+from payments.states import UNDER_WORK
 from payments.words import NextStep, figures
 from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
@@ -230,8 +232,8 @@ def _after(summary: OrderSummary) -> list[After]:
 def _held(order: PaymentOrder) -> int:
     """Money of this order that we hold until it is given back: a second payment, or a period taken meanwhile."""
     kinds = (Discrepancy.Kind.DUPLICATE, Discrepancy.Kind.LATE_TAKEN, Discrepancy.Kind.AMOUNT)
-    rows = Discrepancy.objects.filter(order=order, kind__in=kinds, status__in=("open", "in_hand"))
-    return sum(row.amount_fen for row in rows)
+    rows = Discrepancy.objects.filter(order=order, kind__in=kinds, status__in=UNDER_WORK)
+    return sum(held_by(rows.values_list("pk", flat=True)).values())
 
 
 # --- R21 -------------------------------------------------------------------------------------------------------------
