@@ -190,9 +190,7 @@ def _act_on(refund: Refund, result: RefundResult, *, source: str) -> None:
         settle_refund(refund_no=refund.refund_no, evidence=evidence)
         _ask_again_later(refund)  # only bites where it did not fit the refund
     elif result.state in ENDED_BADLY:
-        fail_refund(
-            refund_no=refund.refund_no, reason=result.state, actor=evidence.actor, evidence=evidence.as_json()
-        )
+        fail_refund(refund_no=refund.refund_no, reason=result.state, actor=evidence.actor, evidence=evidence.as_json())
     else:
         if result.state is RefundState.PROCESSING:
             values = {"gateway_refund_no": result.gateway_refund_no}

@@ -121,9 +121,7 @@ def test_bank_money_goes_back_by_paper_and_its_period_is_free(at_bank: PaymentOr
     assert refused(confirm_outside, settlement_id=step.pk, staff=qian) == "decided"
 
 
-def test_the_payer_is_told_once_and_only_when_it_is_done(
-    failed: Refund, zhao: User, qian: User, desk: Desk
-) -> None:
+def test_the_payer_is_told_once_and_only_when_it_is_done(failed: Refund, zhao: User, qian: User, desk: Desk) -> None:
     step = settle_failed_outside(refund_no=failed.refund_no, note=NOTE, staff=zhao, written=paper())
     write_payer_messages()
     before = Message.objects.count()

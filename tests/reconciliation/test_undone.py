@@ -139,9 +139,7 @@ def test_money_that_was_given_back_opens_no_second_case_however_often_it_is_name
     order: PaymentOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """UnionPay calls a payment paid for ever; its amount did not fit, was held, and has gone back."""
-    says = Result(
-        TradeState.PAID, order.order_no, order.merchant_id, order.amount_fen + 1, "CNY", "T-odd", clock.now()
-    )
+    says = Result(TradeState.PAID, order.order_no, order.merchant_id, order.amount_fen + 1, "CNY", "T-odd", clock.now())
     monkeypatch.setattr(Gateway, "query", lambda self, ref: says)
     refresh_order(order_no=order.order_no)
     give_back(Discrepancy.objects.get(kind="amount"), "T-odd")
