@@ -1,10 +1,13 @@
 """Money and events that the records do not explain: held in full until somebody or a rule decides."""
 
+from collections.abc import Iterable
 from typing import Any
+
+from django.db.models import Sum
 
 from core import clock
 from core.transitions import record_creation
-from payments.models import Declaration, Discrepancy, PaymentOrder
+from payments.models import Allocation, Declaration, Discrepancy, PaymentOrder
 from payments.states import UNDER_WORK
 
 
@@ -44,6 +47,12 @@ def open_discrepancy(
     if made:
         record_creation(Discrepancy, [found.pk], status="open", actor=actor, evidence={"kind": kind, "key": key})
     return found
+
+
+def held_by(discrepancy_ids: Iterable[int]) -> dict[int, int]:
+    """The money that lies at each of these, where any does. What a case is about may lie elsewhere, or nowhere yet."""
+    rows = Allocation.objects.filter(target_kind=Allocation.Target.DISCREPANCY, target_id__in=discrepancy_ids)
+    return dict(rows.values_list("target_id").annotate(held=Sum("amount_fen")).exclude(held=0))
 
 
 def _let_go(key: str, facts: dict[str, Any]) -> Discrepancy | None:

@@ -33,7 +33,7 @@ from payments.pricing import (
     assess,
 )
 from payments.refund_dates import dates_from
-from payments.states import LIVE
+from payments.states import LIVE, NOT_THROUGH
 from registration.local_names import local_name, local_name_sql
 from registration.models import FamilyMember, FeedFreshness, InsuredPerson, Registration
 
@@ -236,7 +236,7 @@ def _refund_of(declaration: DeclarationFact, row: Sequence[Any]) -> RefundFact |
     if refund_no is None:
         return None
     back_by = dates_from(requested_at=requested_at, begun_at=sent_at or approved_at).back_by
-    is_known = status != "failed" and back_by >= clock.today()
+    is_known = status not in NOT_THROUGH and back_by >= clock.today()
     return RefundFact(
         insurance_type=declaration.insurance_type, coverage_year=declaration.coverage_year, region=declaration.region,
         declaration_id=declaration.declaration_id, part=declaration.part, requested_at=requested_at,

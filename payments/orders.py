@@ -31,6 +31,7 @@ GRACE = timedelta(minutes=10)  # a payer at the password page may pay after the 
 LOOKS_BACK = (timedelta(minutes=30), timedelta(hours=3), timedelta(days=1), timedelta(days=3), timedelta(days=7))
 REFERENCE_S = 5  # how old reference data may be: payees, policies, channels
 STATEMENTS_BY = time(12)  # when the statements of the day before have been read and matched (FAULTS 6)
+WENT_BACK = ("undone", "returned")  # grounds of an expiry: money came and went back, so nobody is told that none did
 MAX_LINES = 20  # refund limits of the gateways (HOUSE 2.11)
 
 

@@ -30,6 +30,7 @@ from payments.gateways.desks import desk_codes, refund_desk
 from payments.models import Discrepancy, Refund
 from payments.refund_settling import RefundEvidence, fail_refund, open_stuck_case, settle_refund
 from payments.refunds import RULES, locked_refund, refund_by_rule
+from payments.states import NOT_THROUGH
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,6 @@ BATCH_TIME = timedelta(seconds=45)
 CASE_AFTER = timedelta(days=2)
 WITH_US = ("approved", "sending", "sent")  # what the sweep looks at
 AT_GATEWAY = ("sending", "sent")
-NOT_THROUGH = ("failed", "outside")
 REASON = "社会保险费退费"  # what the payer's wallet shows
 
 
@@ -190,9 +190,7 @@ def _act_on(refund: Refund, result: RefundResult, *, source: str) -> None:
         settle_refund(refund_no=refund.refund_no, evidence=evidence)
         _ask_again_later(refund)  # only bites where it did not fit the refund
     elif result.state in ENDED_BADLY:
-        fail_refund(
-            refund_no=refund.refund_no, reason=result.state, actor=evidence.actor, evidence=evidence.as_json()
-        )
+        fail_refund(refund_no=refund.refund_no, reason=result.state, actor=evidence.actor, evidence=evidence.as_json())
     else:
         if result.state is RefundState.PROCESSING:
             values = {"gateway_refund_no": result.gateway_refund_no}

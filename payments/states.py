@@ -90,6 +90,7 @@ REFUND = StateTable(
     starts=("requested", "outside"),  # money that no gateway moves is never asked for at one
 )
 UNDECIDED = ("requested", "rejected", "outside")  # nobody need have agreed
+NOT_THROUGH = ("failed", "outside")  # no gateway is giving it back now, so that no day can be promised
 REFUNDING = ("requested", "approved", "sending", "sent", "failed", "outside")  # neither given back nor refused
 
 DISCREPANCY = StateTable(

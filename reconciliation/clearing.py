@@ -27,15 +27,13 @@ from reconciliation.second_person import decide, refuse_same, waiting_step
 from reconciliation.statements import in_force
 from reconciliation.states import COMPLETE
 from reconciliation.undone import is_undone, is_word_of_undone
-from reconciliation.written_statements import WrittenStatement, attach, refuse_without_number
+from reconciliation.written_statements import WrittenStatement, attach, numbered
 
 SECOND_AFTER = timedelta(hours=24)
 SECOND_ABOVE_FEN = 500_000
 """Above this, or after a day, one person's word is not enough; nor ever where money came, or the ground is a paper."""
 ON_PAPER = (Clearing.Ground.WRITTEN, Clearing.Ground.RETURNED)
 BY_TWO = (Clearing.Ground.UNDONE, *ON_PAPER)
-WENT_BACK = (Clearing.Ground.UNDONE, Clearing.Ground.RETURNED)
-"""Money came and went back: nobody is told that none was taken."""
 LONGEST = 500
 FRESH = timedelta(minutes=10)
 """How long an answer of the channel is shown as one of now."""
@@ -204,7 +202,7 @@ def request_clearing(
     `no_reason`, `no_document`, `waits` (another one is waiting for its second person).
     """
     reason = given_reason(note, longest=LONGEST)
-    paper = refuse_without_number(written) if ground in ON_PAPER else None
+    paper = numbered(written) if ground in ON_PAPER else None
     order = PaymentOrder.objects.get(pk=order_id)
     by_two = ground in BY_TWO or needs_second(order)
     answer = ask_channel(order_id=order_id, staff=staff, closing=not by_two)

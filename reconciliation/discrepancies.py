@@ -3,18 +3,18 @@
 Money that a discrepancy holds leaves it by a refund only (HOUSE 2.10): nothing here moves a fen.
 """
 
-from collections.abc import Iterable
 from datetime import date, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 
 from core import clock
 from core.models import User
 from core.refusals import Refused, given_reason
 from core.transitions import advance
 from core.working_days import add_working_days
-from payments.models import Allocation, Discrepancy, Refund
+from payments.discrepancies import held_by
+from payments.models import Discrepancy, Refund
 from payments.states import AT_GATEWAY, REFUNDING, UNDER_WORK
 from reconciliation.models import DiscrepancyNote, Waiver
 from reconciliation.second_person import decide, refuse_same, waiting_step
@@ -114,12 +114,6 @@ def drop_waiver(*, waiver_id: int, staff: User) -> Waiver:
 def held_fen(discrepancy: Discrepancy) -> int:
     """The money that lies there, to the fen."""
     return held_by([discrepancy.pk]).get(discrepancy.pk, 0)
-
-
-def held_by(discrepancy_ids: Iterable[int]) -> dict[int, int]:
-    """The money that lies at each of these, where any does. What a case is about may lie elsewhere, or nowhere yet."""
-    rows = Allocation.objects.filter(target_kind=Allocation.Target.DISCREPANCY, target_id__in=discrepancy_ids)
-    return dict(rows.values_list("target_id").annotate(held=Sum("amount_fen")).exclude(held=0))
 
 
 def owner_by(discrepancy: Discrepancy) -> date:

@@ -18,10 +18,11 @@ from payments.models import Receipt, Refund
 from payments.refund_checks import ask_about_failed
 from payments.refund_settling import drop_outside, set_aside, settle_outside
 from payments.refunds import open_outside
+from payments.states import NOT_THROUGH
 from reconciliation.channel_questions import last_answer
 from reconciliation.models import Finding, OutsideSettlement
 from reconciliation.second_person import decide, refuse_same, waiting_step
-from reconciliation.written_statements import WrittenStatement, attach, refuse_without_number
+from reconciliation.written_statements import WrittenStatement, attach, numbered
 
 LONGEST = 500
 ENDED_THERE = (RefundState.CLOSED, RefundState.ABNORMAL, RefundState.NOT_FOUND)
@@ -38,7 +39,7 @@ def settle_failed_outside(
     `unknown_refund`, `not_failed`, `silent` (the gateway does not answer), `may_move` (with state: it may still go back
     there).
     """
-    reason, paper = given_reason(note, longest=LONGEST), refuse_without_number(written)
+    reason, paper = given_reason(note, longest=LONGEST), numbered(written)
     evidence = _gateway_is_done(refund_no)
     with transaction.atomic():
         refund = set_aside(refund_no=refund_no, actor=staff.actor)
@@ -54,7 +55,7 @@ def settle_money_outside(
     Where its gateway gives money back, that it has done so must stand on a statement, or be its word. Raises Refused:
     `no_reason`, `no_document`, `no_evidence`, and what `open_outside` raises.
     """
-    reason, paper = given_reason(note, longest=LONGEST), refuse_without_number(written)
+    reason, paper = given_reason(note, longest=LONGEST), numbered(written)
     with transaction.atomic():
         refund = open_outside(
             note=reason, requested_by=staff, declaration_no=declaration_no, discrepancy_id=discrepancy_id
@@ -118,7 +119,7 @@ def _gateway_is_done(refund_no: str) -> dict[str, Any]:
         raise Refused("unknown_refund")
     if refund_desk(refund.gateway) is None:
         return {}
-    if refund.status not in ("failed", "outside"):
+    if refund.status not in NOT_THROUGH:
         raise Refused("not_failed", status=refund.status)
     state = ask_about_failed(refund_no=refund_no)
     if state is None:

@@ -24,7 +24,7 @@ class WrittenStatement:
     content: BinaryIO
 
 
-def refuse_without_number(written: WrittenStatement | None) -> WrittenStatement:
+def numbered(written: WrittenStatement | None) -> WrittenStatement:
     """The paper, where it has a number. Raises Refused: `no_document`."""
     if written is None or len(written.document_no.strip()) < SHORTEST_NUMBER:
         raise Refused("no_document")

@@ -67,6 +67,7 @@ def refund_words(status: str) -> StateWords:
         "refunded": (_("钱已按原路退回。"), _("这一期可以重新缴。")),
         "rejected": (_("没有退费，这一期仍算已缴。"),),
         "failed": (_("钱没能按原路退回，工作人员正在处理。"), _("这一期仍算已缴。")),
+        "outside": (_("钱另行退给你，税务部门正在办。"), _("这一期仍算已缴。")),
     }[status]
     return StateWords(str(REFUND.states[status].resident), lines, status in REFUND.ends())
 

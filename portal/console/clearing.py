@@ -16,7 +16,7 @@ from core.models import User
 from core.refusals import Refused
 from payments import gateways
 from payments.models import Declaration, Discrepancy, PaymentOrder
-from payments.orders import clears_by
+from payments.orders import WENT_BACK, clears_by
 from payments.states import AT_GATEWAY, DECLARATION, ORDER, UNDER_WORK
 from payments.words import figures, order_words
 from portal.console.clearing_words import check_words, refusal_words, verdict_words
@@ -30,7 +30,6 @@ from reconciliation.channel_questions import ASK_EVERY, ask_channel, last_answer
 from reconciliation.clearing import (
     FRESH,
     ON_PAPER,
-    WENT_BACK,
     confirm_clearing,
     drop_clearing,
     look_at,

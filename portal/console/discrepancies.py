@@ -9,11 +9,12 @@ from django.views.decorators.http import require_GET
 
 from core import clock
 from core.models import User
+from payments.discrepancies import held_by
 from payments.models import Discrepancy
 from payments.states import DISCREPANCY, UNDER_WORK
 from portal.console.page import page
 from portal.console.scope import discrepancies_for, staff_of
-from reconciliation.discrepancies import held_by, without_owner_too_long
+from reconciliation.discrepancies import without_owner_too_long
 from reconciliation.models import Waiver
 
 SHOWN = 200

@@ -17,12 +17,12 @@ from core.models import Transition
 from core.sealed import SealBroken, unseal
 from core.transitions import advance, record_creation
 from payments.models import Declaration
+from payments.orders import WENT_BACK
 from payments.words import bare_date, money
 from payments.words.names import insurance_type
 from portal.carriers import CarrierRefused, CarrierUnreachable, send_sms
 from portal.messages.refund_messages import Untold, untold_refunds
 from portal.models import Message
-from reconciliation.clearing import WENT_BACK
 
 LOOK_BACK = timedelta(days=2)
 BATCH = 500
@@ -83,7 +83,7 @@ def _lines(order_ids: set[int]) -> dict[int, list[Declaration]]:
     return found
 
 
-def _text(state: str, lines: list[Declaration], *, went_back: bool) -> str:
+def _text(state: str, lines: list[Declaration], *, went_back: bool = False) -> str:
     """At most seventy characters as a rule, no link, nobody's full name."""
     if not lines:
         return _("【社保缴费】有一笔缴费有结果了。请登录查看。")

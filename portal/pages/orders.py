@@ -13,13 +13,14 @@ from core.models import Transition
 from core.refusals import Refused
 from payments import gateways, words
 from payments.delays import AfterPayment
+from payments.discrepancies import held_by
 from payments.drafts import fill_again
 from payments.models import Declaration, Discrepancy, PaymentOrder
 from payments.order_checks import cancel_order, refresh_for_payer
-from payments.orders import clears_by
+from payments.orders import WENT_BACK, clears_by
 from payments.policies.in_force import terms_of
 from payments.refund_records import refunds_to
-from payments.states import AT_GATEWAY
+from payments.states import AT_GATEWAY, UNDER_WORK
 from payments.words import NextStep, figures
 from portal.accounts.access import payer_of, resident_required
 from portal.pages import devices
@@ -231,24 +232,31 @@ def _after(summary: OrderSummary) -> list[After]:
 def _held(order: PaymentOrder) -> int:
     """Money of this order that we hold until it is given back: a second payment, or a period taken meanwhile."""
     kinds = (Discrepancy.Kind.DUPLICATE, Discrepancy.Kind.LATE_TAKEN, Discrepancy.Kind.AMOUNT)
-    rows = Discrepancy.objects.filter(order=order, kind__in=kinds, status__in=("open", "in_hand"))
-    return sum(row.amount_fen for row in rows)
+    rows = Discrepancy.objects.filter(order=order, kind__in=kinds, status__in=UNDER_WORK)
+    return sum(held_by(rows.values_list("pk", flat=True)).values())
 
 
 # --- R21 -------------------------------------------------------------------------------------------------------------
 
 
 def _unpaid(request: HttpRequest, order: PaymentOrder) -> HttpResponse:
+    last = Transition.objects.filter(kind="ORDER", object_id=order.pk).order_by("-id").first()
     context = {
         "order": order,
         "summary": summary_of(order),
-        "reason": _why_unpaid(order),
+        "reason": _why_unpaid(order, last),
+        "went_back": _went_back(last),
     }
     return render(request, "pages/unpaid.html", context)
 
 
-def _why_unpaid(order: PaymentOrder) -> str:
-    last = Transition.objects.filter(kind="ORDER", object_id=order.pk).order_by("-id").first()
+def _went_back(last: Transition | None) -> bool:
+    return last is not None and last.evidence.get("ground") in WENT_BACK
+
+
+def _why_unpaid(order: PaymentOrder, last: Transition | None) -> str:
+    if _went_back(last):
+        return _("渠道收过这笔钱，又全额退回了。")
     if order.status == "failed":
         return _("%(wallet)s没有受理这笔缴费。") % {"wallet": devices.gateway_name(order.gateway)}
     if last is not None and last.event == "expire" and last.actor.startswith("resident:"):

@@ -12,14 +12,13 @@ from core import clock
 from payments.models import Refund
 from payments.policies.in_force import terms_of
 from payments.refund_dates import RefundDates, dates_of
-from payments.states import REFUNDING
+from payments.states import NOT_THROUGH, REFUNDING
 from payments.words import figures, refund_words
 from payments.words.refunds import rejection
 from portal.pages import devices
 from portal.pages.records import TimelineStep, person_label
 from portal.pages.standing import declared_label
 
-BY_PEOPLE = ("failed", "outside")  # no day can be promised
 TAGS = {"refunded": "done", "rejected": "none"}
 
 
@@ -71,7 +70,7 @@ def _again(refund: Refund, dates: RefundDates) -> str:
         return ""
     if dates.settled_on is not None:
         return _("%(day)s起可以重新缴。") % {"day": figures.short_date(dates.settled_on)}
-    if refund.status in BY_PEOPLE or _is_over(dates.back_by):
+    if refund.status in NOT_THROUGH or _is_over(dates.back_by):
         return _("退回以后马上可以重新缴。")
     return _("退回以后马上可以重新缴，最迟预计%(day)s。") % {"day": figures.short_date(dates.back_by)}
 
@@ -132,7 +131,7 @@ def _back(refund: Refund, dates: RefundDates) -> TimelineStep:
         said = _("钱已另行退回") if refund.is_outside else _("钱已退到%(wallet)s") % wallet
         return TimelineStep(_("已退回"), figures.moment(refund.settled_at), said, "done")
     estimate = _("（预计，放假安排还没公布）") if dates.is_estimate else ""
-    is_open = refund.status in BY_PEOPLE or _is_over(dates.back_by)
+    is_open = refund.status in NOT_THROUGH or _is_over(dates.back_by)
     day = "" if is_open else _("最迟%(day)s") % {"day": figures.short_date(dates.back_by)} + estimate
     return TimelineStep(_("已退回"), day, _("还没到"), "")
 

@@ -9,12 +9,11 @@ from django.test import Client
 from core import clock
 from core.models import AuditEntry, Transition, User
 from payments import gateways
-from payments.discrepancies import open_discrepancy
+from payments.discrepancies import held_by, open_discrepancy
 from payments.gateways.base import Result, TradeState
 from payments.models import Discrepancy, PaymentOrder, Refund
 from payments.refund_settling import open_stuck_case
 from portal.console.playbooks import ELSE, steps_for
-from reconciliation.discrepancies import held_by
 from reconciliation.models import DiscrepancyNote, Waiver
 from tests import world
 from tests.payments.refund_world import approved

@@ -11,8 +11,8 @@ from core.refusals import Refused
 from payments import gateways
 from payments.gateways.base import GatewayUnreachable, RefundRef, RefundResult, RefundState
 from payments.models import Allocation, Declaration, Discrepancy, PaymentOrder, PeriodClaim, Refund
-from payments.refund_checks import refresh_refund
-from payments.refund_settling import fail_refund
+from payments.refund_checks import refresh_refund, refund_ref
+from payments.refund_settling import RefundEvidence, RefundOutcome, fail_refund, settle_refund
 from payments.refunds import retry_refund
 from portal.messages.payer_messages import write_payer_messages
 from portal.models import Message
@@ -121,9 +121,7 @@ def test_bank_money_goes_back_by_paper_and_its_period_is_free(at_bank: PaymentOr
     assert refused(confirm_outside, settlement_id=step.pk, staff=qian) == "decided"
 
 
-def test_the_payer_is_told_once_and_only_when_it_is_done(
-    failed: Refund, zhao: User, qian: User, desk: Desk
-) -> None:
+def test_the_payer_is_told_once_and_only_when_it_is_done(failed: Refund, zhao: User, qian: User, desk: Desk) -> None:
     step = settle_failed_outside(refund_no=failed.refund_no, note=NOTE, staff=zhao, written=paper())
     write_payer_messages()
     before = Message.objects.count()
@@ -189,6 +187,11 @@ def test_what_goes_back_a_second_time_by_the_gateway_is_a_case(
     row = line_of(paid).but(kind="refund", refund_no=failed.refund_no, trade_refund_no="503", amount=failed.amount_fen)
     assert found(deliver([line_of(paid), row], paid.merchant_id)) == [("refund", "case")]
     assert Discrepancy.objects.get(kind="refund").amount_fen == failed.amount_fen
+    desk.says = RefundState.SUCCESS
+    said = desk.query_refund(refund_ref(failed))
+    outcome = settle_refund(refund_no=failed.refund_no, evidence=RefundEvidence(said, failed.gateway, "notification"))
+    assert outcome is RefundOutcome.MISMATCH
+    assert Discrepancy.objects.get(key__startswith="refund-twice:").facts["reason"] == "given_back_twice"
 
 
 def test_what_the_channel_reversed_is_settled_on_the_evidence_of_its_line(

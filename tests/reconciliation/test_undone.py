@@ -11,6 +11,7 @@ from payments import gateways
 from payments.gateways.base import RefundResult, RefundState, Result, TradeState
 from payments.models import Declaration, Discrepancy, PaymentOrder, PeriodClaim, Receipt, Refund
 from payments.order_checks import refresh_order
+from payments.orders import WENT_BACK, expire_order
 from payments.refund_settling import RefundEvidence, settle_refund
 from payments.refunds import approve_refund, request_refund_of_held
 from portal.messages.payer_messages import write_payer_messages
@@ -21,6 +22,7 @@ from reconciliation.releases import clear_stuck_orders
 from reconciliation.written_statements import WrittenStatement
 from tests.payments.refund_world import guards_look, make_staff
 from tests.portal.test_console_clearing import Gateway
+from tests.portal.visiting import Visitor
 from tests.reconciliation.stating import Said, days_later, deliver, found, line_of, today
 from tests.reconciliation.test_releases import BANK, MERCHANT, at_bank, status
 from tests.world import PENSION, QIAN_JIN, ZHAO_MIN, Family, hand_over, line_for, open_order
@@ -137,9 +139,7 @@ def test_money_that_was_given_back_opens_no_second_case_however_often_it_is_name
     order: PaymentOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """UnionPay calls a payment paid for ever; its amount did not fit, was held, and has gone back."""
-    says = Result(
-        TradeState.PAID, order.order_no, order.merchant_id, order.amount_fen + 1, "CNY", "T-odd", clock.now()
-    )
+    says = Result(TradeState.PAID, order.order_no, order.merchant_id, order.amount_fen + 1, "CNY", "T-odd", clock.now())
     monkeypatch.setattr(Gateway, "query", lambda self, ref: says)
     refresh_order(order_no=order.order_no)
     give_back(Discrepancy.objects.get(kind="amount"), "T-odd")
@@ -189,3 +189,13 @@ def test_what_the_statements_show_needs_a_second_person_and_no_paper(order: Paym
         confirm_clearing(clearing_id=made.pk, staff=make_staff(QIAN_JIN))
     assert is_free(order)
     assert Clearing.objects.get().ground == "undone"
+
+
+def test_the_payer_is_not_told_that_no_money_was_taken(order: PaymentOrder) -> None:
+    """SCREENS 2.5: the page of what was not paid says what is known, and nothing else."""
+    assert set(WENT_BACK) <= set(Clearing.Ground.values)
+    expire_order(order_id=order.pk, actor="system:statement", evidence={"ground": "undone"})
+    assert order.payer is not None
+    page = Visitor(order.payer).open(f"/orders/{order.order_no}/")
+    assert "钱已由渠道退回" in page.text
+    assert "没有扣款" not in page.text
