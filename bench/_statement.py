@@ -32,7 +32,8 @@ EVERY = 200  # one line in so many is of each
 _SETTING = """
 INSERT INTO payments_channel (code, name, kind, region_prefixes, document_types)
 VALUES ('portal', '本网站', 'portal', '[]', '[]') ON CONFLICT DO NOTHING;
-INSERT INTO payments_payeeaccount (code, name, merchants) VALUES ('tax-bench', '税务局', '{"wechat_pay": "1900000001"}')
+INSERT INTO payments_payeeaccount (code, name, name_en, merchants)
+VALUES ('tax-bench', '税务局', '', '{"wechat_pay": "1900000001"}')
 ON CONFLICT DO NOTHING;
 INSERT INTO reconciliation_statementagreement
     (channel, format, bill, since, due_time, due_on_working_days, grace_hours, is_fetched)
