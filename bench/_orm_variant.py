@@ -179,8 +179,8 @@ def _registration_fact(row: Registration) -> RegistrationFact:
 
 def _declaration_fact(row: Declaration, payer: User) -> DeclarationFact:
     order = row.order
-    waiting = Waiting(order.status, order.created_at, order.started_at, order.expires_at, order.unreachable_since,
-        order.gateway,
+    waiting = Waiting(
+        order.status, order.created_at, order.started_at, order.expires_at, order.unreachable_since, order.gateway
     )
     return DeclarationFact(
         insurance_type=row.insurance_type_id, coverage_year=row.coverage_year, status=row.status,
