@@ -1,5 +1,6 @@
 """S03: one person, one page; read-only where money is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -23,6 +24,7 @@ from payments.words import names
 from portal.console.page import page
 from portal.console.scope import may_act, person_or_404, staff_of
 from portal.console.timeline import KINDS, timeline
+from registration.local_names import is_english
 from registration.models import InsuredPerson, PersonDocument, Registration
 from registration.people import payers_of
 
@@ -115,8 +117,13 @@ def _dues(found: InsuredPerson) -> list[Due]:
 def _payable(payable: Payable) -> Due:
     what = f"{names.insurance_type(payable.insurance_type)} {payable.coverage_year} {payable.region_name}"
     warned = list(words.warning_words(payable).values())
-    why = "".join([words.until_words(payable), *warned])
+    why = _sentences([words.until_words(payable), *warned])
     return Due(what, "warn" if payable.waiting or len(warned) > 1 else "done", _("可缴"), why)
+
+
+def _sentences(said: Iterable[str]) -> str:
+    """One after the other, as the reader's language writes them."""
+    return (" " if is_english() else "").join(filter(None, said))
 
 
 def _blocked(blocker: Blocker) -> Due:
@@ -124,7 +131,7 @@ def _blocked(blocker: Blocker) -> Due:
     kind = names.insurance_type(blocker.insurance_type) if blocker.insurance_type else ""
     what = f"{kind} {blocker.coverage_year or ''}"
     tag = "idle" if blocker.code in ("C7", "C8", "C16") else "bad"
-    return Due(what.strip() or _("全部"), tag, f"{said.headline} {blocker.code}", "".join(said.body) + said.when)
+    return Due(what.strip() or _("全部"), tag, f"{said.headline} {blocker.code}", _sentences([*said.body, said.when]))
 
 
 def _orders(ids: list[int]) -> list[PaymentOrder]:

@@ -12,8 +12,10 @@ from core import clock
 from core.models import AuditEntry, Transition
 from core.states import TABLES
 from payments.models import Declaration, Notification, Refund
+from payments.words import names
 from portal.console.record_words import actor_names, outcome_word
 from portal.console.statement_words import channel_name
+from registration.local_names import local_name
 from registration.models import InsuredPerson, Registration
 
 KINDS = {
@@ -79,15 +81,18 @@ def _notices(declarations: Sequence[Declaration]) -> Iterable[Event]:
 
 def _feeds(person: InsuredPerson) -> Iterable[Event]:
     for row in Registration.objects.filter(person=person).select_related("agency", "insurance_type", "region"):
-        said = {"agency": row.agency, "type": row.insurance_type, "place": row.region}
+        said = {
+            "agency": local_name(row.agency), "type": names.insurance_type(row.insurance_type_id),
+            "place": local_name(row.region),
+        }  # fmt: skip
         yield Event(row.received_at, "data", _("%(agency)s送来%(type)s登记，%(place)s") % said)
 
 
 def _looks(person: InsuredPerson) -> Iterable[Event]:
-    words = {"open_person": _("打开本页"), "reveal_number": _("查看完整信息"), "change_name": _("确认更名")}
+    words = {"open_person": _("打开了本页"), "reveal_number": _("看了完整信息"), "change_name": _("确认了更名")}
     rows = list(AuditEntry.objects.filter(subject_kind="person", subject_id=str(person.pk)).order_by("-pk")[:50])
-    names = actor_names(row.actor for row in rows)
+    known = actor_names(row.actor for row in rows)
     for row in rows:
-        said = {"who": names[row.actor], "what": words.get(row.action, row.action)}
+        said = {"who": known[row.actor], "what": words.get(row.action, row.action)}
         text = _("%(who)s：%(what)s") % said
         yield Event(row.at, "staff", text + (_("，%(reason)s") % {"reason": row.reason} if row.reason else ""))

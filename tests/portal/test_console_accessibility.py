@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings, settings
-from django.test.signals import template_rendered
 from playwright.sync_api import Browser, Page
 
 from portal.look import Look
@@ -37,19 +36,6 @@ def cramped(page: Page) -> Iterator[str]:
     if page.evaluate(OUT_OF_THE_BAR):
         yield "the head of the page lies over it"
     page.set_viewport_size(usual)
-
-
-@pytest.fixture
-def rendered() -> Iterator[set[str]]:
-    """Names of the templates that were used in this test."""
-    names: set[str] = set()
-
-    def note(sender: object, template: Any, **_: object) -> None:
-        names.add(str(template.name))
-
-    template_rendered.connect(note)
-    yield names
-    template_rendered.disconnect(note)
 
 
 def test_every_page_of_the_console_can_be_read_and_used(

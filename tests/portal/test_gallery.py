@@ -2,23 +2,9 @@
 
 import pytest
 from django.conf import settings
-from django.test.signals import template_rendered
 
 from tests.portal.gallery import make_gallery
 from tests.portal.visiting import DESKTOP, PHONE, Visitor
-
-
-@pytest.fixture
-def rendered():
-    """Names of the templates that were used in this test."""
-    names: set[str] = set()
-
-    def note(sender, template, **_: object) -> None:
-        names.add(template.name)
-
-    template_rendered.connect(note)
-    yield names
-    template_rendered.disconnect(note)
 
 
 @pytest.mark.django_db
