@@ -15,6 +15,7 @@ from core import audit
 from core.models import User
 from core.refusals import Refused
 from payments.words import figures
+from portal.console.proving import proved_first
 from portal.console.scope import declarations_for, discrepancy_or_404, forbid_lookers, refunds_for, staff_of
 from reconciliation.models import OutsideSettlement, StepOnPaper
 from reconciliation.outside import (
@@ -43,6 +44,7 @@ REFUSALS: dict[str, Promise] = {
 
 
 @require_POST
+@proved_first(gettext_lazy("记另行退回"))
 def of_refund(request: HttpRequest, refund_no: str) -> HttpResponse:
     """A refund that did not go through."""
     user = forbid_lookers(request)
@@ -53,6 +55,7 @@ def of_refund(request: HttpRequest, refund_no: str) -> HttpResponse:
 
 
 @require_POST
+@proved_first(gettext_lazy("记另行退回"))
 def of_declaration(request: HttpRequest, declaration_no: str) -> HttpResponse:
     """Paid at a bank, or taken back by the channel itself."""
     user = forbid_lookers(request)
@@ -64,6 +67,7 @@ def of_declaration(request: HttpRequest, declaration_no: str) -> HttpResponse:
 
 
 @require_POST
+@proved_first(gettext_lazy("记另行退回"))
 def of_discrepancy(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
     """Money that a discrepancy holds and that no gateway gives back."""
     user = forbid_lookers(request)
@@ -74,6 +78,7 @@ def of_discrepancy(request: HttpRequest, discrepancy_id: int) -> HttpResponse:
 
 
 @require_POST
+@proved_first(gettext_lazy("决定另行退回"))
 def decide(request: HttpRequest, refund_no: str) -> HttpResponse:
     """The second person agrees, or somebody drops it."""
     user = forbid_lookers(request)

@@ -25,7 +25,7 @@ from tests.world import Family
 pytestmark = pytest.mark.django_db
 GUARDED = {
     "refund_approve", "refund_retry", "discrepancy_waive", "clearing_request", "clearing_decide", "statement_sign",
-    "policy_publish",
+    "policy_publish", "refund_outside", "outside_decide", "discrepancy_outside", "declaration_outside",
 }  # fmt: skip
 ASKED = "再填一次动态口令"
 
@@ -150,7 +150,7 @@ def test_every_decision_about_money_asks(client: Client, family: Family) -> None
     marked = {name for _route, view, name in PAGES if hasattr(view, "proves")}
     assert marked == GUARDED
     for name in GUARDED:
-        number = "R1" if name.startswith("refund") else 1
+        number = "R1" if name.startswith(("refund", "outside", "declaration")) else 1
         assert ASKED in client.post(reverse(f"admin:{name}", args=[number])).content.decode(), name
 
 
