@@ -140,6 +140,7 @@ def test_the_account_may_be_written_without_its_suffix() -> None:
         ("共-380.00元", "共-379.99元", Fault.TOTALS_DIFFER, 11),
         ("#退款合计", "#退", Fault.TRUNCATED, 12),
         ("#导出时间", "导出时间", Fault.CONTENT_UNEXPECTED, 12),
+        ("#交易合计", "一行\r\n#交易合计", Fault.CONTENT_UNEXPECTED, 10),
         ("#支付宝业务明细查询", "#某某明细", Fault.HEADER_UNKNOWN, 1),
         ("#支付宝业务明细查询", "#支付宝业务汇总查询", Fault.CONTENT_UNEXPECTED, 0),
     ],
