@@ -27,7 +27,7 @@ from payments.gateways.base import (
 )
 from payments.models import Declaration, Discrepancy, Notification, PaymentOrder
 from payments.orders import GRACE, clears_by, expire_order, next_look_back, order_ref
-from payments.states import UNFINISHED
+from payments.states import AT_GATEWAY, UNFINISHED
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def ask_about(*, order_no: str, actor: str) -> tuple[PaymentOrder, TradeState | 
     order = PaymentOrder.objects.get(order_no=order_no)
     if order.status in CLOSED and order.started_at:
         return _look_back(order), None
-    if order.status not in ("submitting", "awaiting"):
+    if order.status not in AT_GATEWAY:
         return order, None
     said = None
     try:
@@ -134,7 +134,7 @@ def _ask_again_later(order: PaymentOrder, *, reachable: bool) -> None:
         if moment < milestone < at:
             at = milestone
     since = None if reachable else (order.unreachable_since or moment)
-    PaymentOrder.objects.filter(pk=order.pk, status__in=("submitting", "awaiting")).update(
+    PaymentOrder.objects.filter(pk=order.pk, status__in=AT_GATEWAY).update(
         next_check_at=at, checks=order.checks + 1, unreachable_since=since
     )
     if moment - (order.started_at or order.created_at) > CASE_AFTER:

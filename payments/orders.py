@@ -93,7 +93,8 @@ def start_payment(*, order_no: str, gateway: str, method: str, payer_ip: str, ac
     if order.hand_over is not None:
         return order
     try:
-        hand_over = gateways.gateway(gateway).create(order_ref(order, payer_ip=payer_ip), Method(method))
+        port = gateways.gateway(gateway)
+        hand_over = port.create(order_ref(order, payer_ip=payer_ip), Method(method))
     except GatewayRefused as refusal:
         if not is_first:  # an earlier try, whose answer was lost, may have been taken: the sweep finds out
             return order
@@ -103,7 +104,8 @@ def start_payment(*, order_no: str, gateway: str, method: str, payer_ip: str, ac
         availability.note_silence(gateway)
         nudge("payments.tasks.refresh_order", order.order_no)
         return order
-    availability.note_answer(gateway)
+    if port.create_calls:
+        availability.note_answer(gateway)
     return _keep_hand_over(order, hand_over)
 
 

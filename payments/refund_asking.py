@@ -14,7 +14,7 @@ from payments.models import Declaration, PaymentOrder, Refund
 from payments.policies.in_force import terms_of
 from payments.policies.terms import OnlineRefund, PolicyTerms
 from payments.refund_records import refunds_by_record
-from payments.refunds import request_refund
+from payments.refunds import is_topped_up, request_refund
 
 REASONS = (Refund.Reason.WRONG_PLACE, Refund.Reason.DUPLICATE, Refund.Reason.NOT_ELIGIBLE, Refund.Reason.OWN_REQUEST)
 """What a payer can give as his reason; the others are given by rules."""
@@ -52,6 +52,8 @@ def why_not(row: Declaration, terms: PolicyTerms, refund: Refund | None, today: 
         return "in_refund"
     if row.status != "paid":
         return "not_paid"
+    if is_topped_up(row):
+        return "topped_up"
     if refund_desk(row.order.gateway) is None:
         return "no_gateway"
     if terms.online_refund is OnlineRefund.NEVER:

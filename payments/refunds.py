@@ -18,7 +18,8 @@ from core.transitions import advance_one, record_creation
 from payments.gateways.base import ENDED_BADLY
 from payments.gateways.desks import refund_desk
 from payments.models import Allocation, Declaration, Discrepancy, PaymentOrder, Receipt, Refund
-from payments.states import UNDER_WORK
+from payments.pricing.shapes import BASE, TOP_UP
+from payments.states import LIVE, REFUNDING, UNDER_WORK
 
 RULES = {
     Discrepancy.Kind.DUPLICATE.value: Refund.Reason.DUPLICATE,
@@ -46,9 +47,12 @@ def request_refund(
     """Ask for the money of one paid declaration, alone or one of a family's order (U6).
 
     Raises Refused: `unknown_declaration`, `not_yours` (a resident gives back only what he has paid), `not_paid` (with
-    status), `in_refund` (with refund_no), `no_gateway` (the channel gives nothing back by itself), `no_money`.
+    status), `in_refund` (with refund_no), `topped_up`, `no_gateway` (the channel gives nothing back by itself),
+    `no_money`.
     """
     money = _paid_for(declaration_no, requested_by)
+    if money.declaration is not None and is_topped_up(money.declaration):
+        raise Refused("topped_up")
     return _open(money, reason=reason, note=note, actor=actor, requested_by=requested_by)
 
 
@@ -68,6 +72,17 @@ def request_refund_of_held(
         raise Refused("not_held", kind=discrepancy.kind)
     _refuse_over(discrepancy)
     return _open(_held_by(discrepancy), reason=reason, note=note, actor=actor, requested_by=requested_by)
+
+
+def is_topped_up(base: Declaration) -> bool:
+    """Whether a top-up stands on it whose money is not going back (PO-8): what it raises would be gone."""
+    if base.part != BASE:
+        return False
+    above = Declaration.objects.filter(
+        person=base.person_id, insurance_type=base.insurance_type_id, region=base.region_id,
+        coverage_year=base.coverage_year, part=TOP_UP, status__in=LIVE,
+    )  # fmt: skip
+    return above.exclude(refunds__status__in=REFUNDING).exists()
 
 
 @transaction.atomic

@@ -219,7 +219,7 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 600,
+    "visibility_timeout": 7200,  # longer than the longest task may take: what is still worked on is not given out again
     "socket_timeout": 5,
     "socket_connect_timeout": 1,
     "max_retries": 1,

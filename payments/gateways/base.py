@@ -256,6 +256,8 @@ class Gateway(Protocol):
     code: str
     label: "StrPromise"
     methods: tuple[Method, ...]
+    create_calls: bool
+    """Whether `create` asks the gateway. Where not, it only signs, and says nothing of whether anybody answers."""
     can_close: bool
     """Whether an order can be ended before its expiry. Where not, `close` only asks, and nothing but the expiry frees
     an order: its payer is told so before he chooses."""

@@ -27,6 +27,7 @@ REFUSALS: dict[str, Promise] = {
     "in_refund": gettext_lazy("这笔已在退费中。"),
     "not_paid": gettext_lazy("这笔还没有缴成，不用退费。"),
     "refunded": gettext_lazy("这笔已经退回了。"),
+    "topped_up": gettext_lazy("这一期补过差额，请先申请退差额，再退这一笔。"),
     "benefits": gettext_lazy("已经享受待遇的，请到办税服务厅办理。"),
     "hall_only": gettext_lazy("这个地方的退费，请到办税服务厅办理。"),
     "not_yours": gettext_lazy("谁付的款，由谁申请退费。"),

@@ -13,7 +13,7 @@ from core.states import State
 from core.working_days import missing_years
 from payments.models import CollectionPolicy, Diagnosis, Refund
 from payments.policies.in_force import terms_of
-from payments.states import REFUND, UNDER_WORK
+from payments.states import AT_GATEWAY, REFUND, UNDER_WORK
 from portal.console.page import page
 from portal.console.scope import (
     agencies_for,
@@ -38,7 +38,7 @@ SHOWN = 20
 def workbench(request: HttpRequest) -> HttpResponse:
     """Seven figures that lead to their lists; the oldest first."""
     user, moment = staff_of(request), clock.now()
-    stuck = orders_for(user).filter(status__in=("submitting", "awaiting"), started_at__lt=moment - STUCK_AFTER)
+    stuck = orders_for(user).filter(status__in=AT_GATEWAY, started_at__lt=moment - STUCK_AFTER)
     late = FeedFreshness.objects.filter(agency__in=agencies_for(user), last_received_at__lt=moment - LATE_AFTER)
     second = _second_person(user)
     context = {

@@ -40,6 +40,12 @@ def test_every_nudge_names_a_task() -> None:
     assert named <= all_tasks()
 
 
+def test_no_task_may_take_so_long_that_it_is_given_out_again() -> None:
+    """With late acknowledgement the broker gives out anew what was not done within the visibility timeout."""
+    longest = max(app.tasks[name].time_limit or app.conf.task_time_limit for name in all_tasks())
+    assert app.conf.broker_transport_options["visibility_timeout"] > longest
+
+
 @pytest.mark.django_db
 def test_migrations_say_what_the_models_say() -> None:
     call_command("makemigrations", "--check", "--dry-run", stdout=StringIO())

@@ -189,3 +189,12 @@ def test_a_clock_that_is_ahead_frees_nothing_that_can_still_be_paid(family, outs
         assert refresh_order(order_no=order.order_no).status == "awaiting"
         age(order, minutes=2)
         assert refresh_order(order_no=order.order_no).status == "expired"
+
+
+def test_what_is_only_signed_here_is_no_answer(family, outside) -> None:
+    """G21: sending a payer to Alipay asks nobody, and must not hide that it is silent."""
+    for _ in range(availability.SILENCES - 1):
+        availability.note_silence("alipay")
+    start(world.open_order(family.payer, world.line_for(family.herself)), "alipay")
+    availability.note_silence("alipay")
+    assert not availability.is_up("alipay")

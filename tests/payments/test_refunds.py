@@ -1,5 +1,6 @@
 """Refunds: asked for, decided, sent under one number, settled once (PA-6, PA-7, U6, S2, X2)."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -15,7 +16,9 @@ from payments.gateways.alipay.client import Alipay
 from payments.gateways.base import RefundResult, RefundState
 from payments.models import Allocation, Declaration, Discrepancy, PeriodClaim, Receipt, Refund
 from payments.orders import expire_order
+from payments.policies.terms import TierChange
 from payments.pricing import Asked
+from payments.pricing.shapes import TOP_UP
 from payments.refund_checks import refresh_pending_refunds, refresh_refund, refund_held_money, send_refund
 from payments.refund_dates import dates_of
 from payments.refund_settling import RefundEvidence, RefundOutcome, fail_refund, settle_refund
@@ -150,6 +153,21 @@ def test_a_second_refund_of_the_same_declaration_is_refused(desk, family, zhao, 
     with pytest.raises(Refused) as caught:
         ask_back(order, family.payer)
     assert (caught.value.code, caught.value.facts["refund_no"]) == ("in_refund", refund.refund_no)
+
+
+def test_what_was_topped_up_goes_back_after_its_top_up(desk, family, zhao):
+    """PO-8: the difference raises a payment that must still stand; one by one, from the top."""
+    terms = world.pension_terms()
+    raised = replace(terms, tier_change=TierChange.TOP_UP, top_up_to=terms.window.deadline)
+    world.make_policy(world.PENSION, raised, version=2)
+    base = paid_order(family)
+    line = world.line_for(family.father, tier_fen=100_000, part=TOP_UP)
+    world.say_paid(world.hand_over(world.open_order(family.payer, line)))
+    above = Declaration.objects.get(part=TOP_UP)
+    assert refused(ask_back, order=base, payer=family.payer) == "topped_up"
+    asked = request_refund(declaration_no=above.declaration_no, reason=Refund.Reason.WRONG_PLACE, note="",
+                           actor=family.payer.actor, requested_by=family.payer)  # fmt: skip
+    assert ask_back(base, family.payer).status == asked.status == "requested"
 
 
 def test_what_is_not_paid_or_not_his_is_not_given_back(desk, family):

@@ -76,6 +76,7 @@ class Alipay:
     code = "alipay"
     label = gettext_lazy("支付宝")
     methods: tuple[Method, ...] = (Method.PAGE, Method.WAP)
+    create_calls = False
     can_close = True
     takes_refused_again = True
 

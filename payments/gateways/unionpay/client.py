@@ -76,6 +76,7 @@ class UnionPay:
     code = "unionpay"
     label = gettext_lazy("银联")
     methods: tuple[Method, ...] = (Method.PAGE, Method.WAP)
+    create_calls = False
     can_close = False
     takes_refused_again = False
 

@@ -75,6 +75,7 @@ class WechatPay:
     code = "wechat_pay"
     label = gettext_lazy("微信支付")
     methods: tuple[Method, ...] = (Method.QR, Method.H5)
+    create_calls = True
     can_close = True
     takes_refused_again = True
 
