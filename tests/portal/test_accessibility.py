@@ -59,14 +59,8 @@ def axe(rules: object, *, without: Sequence[str] = ()) -> Check:
     """Violations by axe (SCREENS 2.1: none). `without`: rules that are left out."""
 
     def check(page: Page) -> Iterator[str]:
-<<<<<<< HEAD
-        options = {"resultTypes": ["violations"], "runOnly": rules}
-=======
-        if page.evaluate("typeof axe === 'undefined'"):
-            page.evaluate(Axe().axe_script)
         left_out = {name: {"enabled": False} for name in without}
         options = {"resultTypes": ["violations"], "runOnly": rules, "rules": left_out}
->>>>>>> tree-d
         answer = page.evaluate("(options) => axe.run(document, options)", options)
         for violation in answer["violations"]:
             places = [node["target"] for node in violation["nodes"]][:3]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.conf import LazySettings, settings
 from playwright.sync_api import Browser, Page
 
@@ -44,6 +45,7 @@ def test_every_page_of_the_console_can_be_read_and_used(
     settings.FILES_DIR = tmp_path
     site, found = live_server.url, []
     context = a_window(browser, site, 1280, "light", Look())
+    context.add_init_script(Axe().axe_script)
     page = context.new_page()
     page.goto(site + "/console/login/")
     found += [f"login: {complaint}" for check in (axe(EVERYTHING), in_the_dark) for complaint in check(page)]
