@@ -1,5 +1,6 @@
 """What payers are told of their refunds: asked for, back, refused, or held up (R27, PA-7)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 from core import clock, ids
 from core.identity import mask_name
 from payments.models import Refund
+from payments.policies.in_force import terms_of
 from payments.refund_dates import dates_of
 from payments.words import bare_date, money
 from payments.words.names import insurance_type
@@ -42,10 +44,21 @@ def untold_refunds(*, look_back: timedelta, most: int) -> list[Untold]:
         cursor.execute(_UNTOLD, [TOLD, clock.now() - look_back, most])
         rows = cursor.fetchall()
     refunds = Refund.objects.select_related("declaration__registration").in_bulk([row[1] for row in rows])
-    return [Untold(transition, payer, _text(event, refunds[refund])) for transition, refund, event, payer in rows]
+    payable = _payable_again(refunds.values())
+    return [
+        Untold(transition, payer, _text(event, refunds[refund], again=refund in payable))
+        for transition, refund, event, payer in rows
+    ]
 
 
-def _text(event: str, refund: Refund) -> str:
+def _payable_again(refunds: Iterable[Refund]) -> set[int]:
+    """Those whose period still takes payments (PO-4); money that was held paid none."""
+    lines = {refund.pk: refund.declaration for refund in refunds if refund.declaration is not None}
+    terms, today = terms_of({line.policy_id for line in lines.values()}), clock.today()
+    return {pk for pk, line in lines.items() if terms[line.policy_id].last_on(line.coverage_year) >= today}
+
+
+def _text(event: str, refund: Refund, *, again: bool) -> str:
     """At most seventy characters as a rule, no link, nobody's full name; never that money is lost."""
     said = {
         "what": _what(refund),
@@ -56,11 +69,11 @@ def _text(event: str, refund: Refund) -> str:
     }
     if event == "create":
         return _("【社保缴费】%(what)s%(money)s退费申请已收到，两人审核后原路退回，最迟%(day)s。参考号%(ref)s。") % said
-    if event == "settle_outside" and refund.declaration_id is None:
+    if event == "settle_outside" and not again:
         return _("【社保缴费】%(what)s%(money)s已按书面程序或由渠道退回。参考号%(ref)s。") % said
     if event == "settle_outside":
         return _("【社保缴费】%(what)s%(money)s已按书面程序或由渠道退回，现在可以重新缴。参考号%(ref)s。") % said
-    if event == "settle" and refund.declaration_id is None:
+    if event == "settle" and not again:
         return _("【社保缴费】%(what)s%(money)s已原路退回。参考号%(ref)s。") % said
     if event == "settle":
         return _("【社保缴费】%(what)s%(money)s已原路退回，现在可以重新缴。参考号%(ref)s。") % said

@@ -292,6 +292,16 @@ def test_each_step_that_matters_is_told_once(visitor, family, order) -> None:
     assert set(Message.objects.values_list("recipient", flat=True)) == {family.payer.pk}
 
 
+def test_nobody_is_told_to_pay_again_when_the_time_for_it_is_over(visitor, order) -> None:
+    """PO-4: the money comes back after the last day."""
+    refund = approve(send(visitor, order))
+    assert _begin_sending(refund, actor="system:refund")
+    with clock.at(clock.now() + timedelta(days=120)):
+        give_back(refund)
+        write_payer_messages()
+    assert "500.00元已原路退回。" in told()[-1]
+
+
 def test_a_refusal_is_told_with_its_reason(visitor, order) -> None:
     refund = send(visitor, order)
     reject_refund(refund_no=refund.refund_no, why="benefits_used", actor=clerk().actor)
