@@ -23,9 +23,12 @@ MOST_PROCESSES = 4
 
 
 def in_parallel() -> tuple[str, ...]:
-    """What a whole run tells pytest: a process for each core; one that has done its part takes over of another's."""
-    count = min(MOST_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
-    return ("-n", str(count), "--dist", "worksteal") if count > 1 else ()
+    """What a whole run tells pytest: a process for each core and one more, for every third moment is spent waiting.
+
+    One that has done its part takes over of another's.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return ("-n", str(min(MOST_PROCESSES, cores + 1)), "--dist", "worksteal") if cores > 1 else ()
 
 
 def failed_checks(environment: dict[str, str]) -> list[str]:

@@ -54,8 +54,8 @@ class Servers:
 def servers(*, settings: Mapping[str, str] = TEST_SETTINGS, disk: bool = False) -> Iterator[Servers]:
     """PostgreSQL and Valkey with empty data, until the block ends.
 
-    The role may create databases, ask for a checkpoint and read statistics. `disk` keeps the data on a real disk
-    (/var/tmp) where /tmp may be memory.
+    The role may create databases, ask for a checkpoint, read statistics and switch guards off. `disk` keeps the data on
+    a real disk (/var/tmp) where /tmp may be memory.
     """
     with ExitStack() as stack:
         places = stack.enter_context(temporary_places(disk=disk))
@@ -66,6 +66,7 @@ def servers(*, settings: Mapping[str, str] = TEST_SETTINGS, disk: bool = False) 
         with postgres.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"ALTER ROLE {OWNER} CREATEDB")
             cursor.execute(f"GRANT pg_checkpoint, pg_monitor TO {OWNER}")  # benchmarks begin at a checkpoint
+            cursor.execute(f"GRANT SET ON PARAMETER session_replication_role TO {OWNER}")  # tests empty their database
         connection.close()
         at = valkey.socket_path(places.run)
         broker = Child(

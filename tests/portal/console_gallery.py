@@ -1,5 +1,6 @@
 """Every page of the console with something on it, in one world: for axe, for looking at."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from playwright.sync_api import BrowserContext
 
 from core import clock
 from core.models import User
+from payments.checkout import MemberLine
 from payments.discrepancies import open_discrepancy
 from payments.models import CollectionPolicy, Discrepancy, PaymentOrder, Refund
 from payments.policies.publishing import draft_policy
@@ -22,7 +24,9 @@ from reconciliation.agreements import expect_statements
 from reconciliation.clearing import request_clearing
 from reconciliation.discrepancies import assign_discrepancy, note_discrepancy, request_waiver
 from reconciliation.models import ChannelAnswer
+from reconciliation.outside import settle_money_outside
 from reconciliation.working import reconcile_statement
+from reconciliation.written_statements import WrittenStatement
 from registration.models import Agency, FeedBatch, FeedReject, Registration
 from tests import world
 from tests.portal import desk
@@ -86,15 +90,16 @@ def open_desk() -> Iterator[Desk]:
         hang_policies(made)
         hang_refunds(made, orders)
         hang_money(made, stuck, at_bank)
+        hang_outside(made)
         made.add("channel_day", "channel_day", whole.pk)
         made.add("channel_day_broken", "channel_day", broken.pk)
         yield made
 
 
-def ordered_at_bank(family: Family) -> PaymentOrder:
+def ordered_at_bank(family: Family, line: MemberLine | None = None) -> PaymentOrder:
     agree(BANK)
     world.make_channel(BANK, "bank_counter", world.RURAL_BANK)
-    order = open_order(family.payer, line_for(family.father, MEDICAL, 24_000))
+    order = open_order(family.payer, line or line_for(family.father, MEDICAL, 24_000))
     order.payee.merchants[BANK] = BANK_MERCHANT
     order.payee.save()
     return hand_over(order, BANK, "")
@@ -155,6 +160,18 @@ def hang_proof(made: Desk, refund: Refund) -> None:
     with clock.at(clock.now() + GOOD_FOR):
         made.answer("prove", "refund_approve", refund.refund_no, seen="on", note="看过登记")
         made.answer("prove_wrong", "refund_approve", refund.refund_no, seen="on", proof_code="000000")
+
+
+def hang_outside(made: Desk) -> None:
+    """S06: money of a bank that two people settle, before and after the second has seen the paper."""
+    brother = world.Somebody("王大山", world.number("19920303", "017"))
+    world.make_registration(brother, MEDICAL)
+    member = world.make_member(made.family.payer, brother, "relative")
+    order = say_paid(ordered_at_bank(made.family, line_for(member, MEDICAL, 24_000)))
+    paper = WrittenStatement("农商退1号", "凭证.pdf", io.BytesIO(b"%PDF-1.4"))
+    number = order.declarations.get().declaration_no
+    step = settle_money_outside(declaration_no=number, note="信用社柜台退到原卡", staff=made.zhao, written=paper)
+    made.add("refund_outside", "refund", step.refund.refund_no)
 
 
 def hang_money(made: Desk, stuck: PaymentOrder, at_bank: PaymentOrder) -> None:
