@@ -102,7 +102,7 @@ def _text(state: str, lines: list[Declaration], *, went_back: bool = False) -> s
     if held:
         text += _("另有%(money)s重复，核对后退回。") % {"money": money(sum(line.amount_fen for line in held))}
     printable = [line.printable_on for line in done if line.printable_on]
-    return text + (_("%(day)s后可开证明。") % {"day": bare_date(max(printable))} if printable else "")
+    return text + (_("%(day)s起可开证明。") % {"day": bare_date(max(printable))} if printable else "")
 
 
 def _people(lines: list[Declaration]) -> str:

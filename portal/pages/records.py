@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 from core import clock, ids
 from core.identity import mask_name
 from core.models import Transition, User
+from payments import gateways
 from payments.models import Declaration, Refund
 from payments.policies.in_force import terms_of
 from payments.policies.terms import PolicyTerms
@@ -83,7 +84,12 @@ def record_tag(row: Declaration, refund: Refund | None = None) -> tuple[str, str
 
 def channel_label(row: Declaration) -> str:
     """The wallet where it was paid here, else the channel."""
-    return devices.gateway_label(row.order.gateway) if row.order.gateway else row.channel.local_name
+    return devices.gateway_label(row.order.gateway) if _paid_here(row) else row.channel.local_name
+
+
+def _paid_here(row: Declaration) -> bool:
+    """Whether a wallet took it: an order of a counter bears the counter's own code."""
+    return row.order.gateway in gateways.all_codes()
 
 
 def shown_record(
@@ -195,7 +201,7 @@ def detail(request: HttpRequest, declaration_no: str) -> HttpResponse:
         "refund": refund if own else None,
         "refund_word": refund_words(refund.status).label if refund else "",
         "can_ask_back": own and why_not(row, terms, refund, clock.today()) not in ("in_refund", "refunded", "not_paid"),
-        "wallet": devices.gateway_name(row.order.gateway) if row.order.gateway else row.channel.local_name,
+        "wallet": devices.gateway_name(row.order.gateway) if _paid_here(row) else row.channel.local_name,
     }
     return render(request, "pages/record.html", context)
 
@@ -247,7 +253,7 @@ def _payment_step(row: Declaration, moves: dict[str, datetime]) -> TimelineStep:
 
 
 def _who(row: Declaration) -> str:
-    return devices.gateway_name(row.order.gateway) if row.order.gateway else row.channel.local_name
+    return devices.gateway_name(row.order.gateway) if _paid_here(row) else row.channel.local_name
 
 
 def _later_steps(row: Declaration) -> list[TimelineStep]:

@@ -50,7 +50,7 @@ def test_a_payment_is_told_with_what_matters(carriers, family, paid) -> None:
     assert send_waiting_messages() == 1
     year, text = clock.today().year, texts(carriers, PHONE)[0]
     assert text.startswith(f"【社保缴费】王*国{year}年居民养老1,000.00元已缴成功，参考号{paid.order_no[-6:]}。")
-    assert "后可开证明" in text
+    assert "起可开证明" in text
     assert "王建国" not in text
     assert "http" not in text
     assert len(text) <= 140

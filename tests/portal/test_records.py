@@ -8,11 +8,12 @@ from django.db import connection
 from core import clock
 from core.transitions import advance
 from payments.gateways.base import RefundResult, RefundState
-from payments.models import Discrepancy, Refund
+from payments.models import Channel, Declaration, Discrepancy, PaymentOrder, Refund
 from payments.orders import expire_order
 from payments.records import own_people, visible_records
 from payments.refund_settling import RefundEvidence, settle_refund
 from payments.refunds import refund_by_rule
+from portal.pages.records import channel_label
 from registration.models import ViewGrant
 from tests import world
 from tests.portal.visiting import Visitor
@@ -169,6 +170,12 @@ def test_the_way_of_a_payment_is_told_step_by_step(family) -> None:
     assert page.html.count('aria-current="step"') == 1
     assert "1,000元档" in page.text
     assert "80.00元，由财政另记" in page.text
+
+
+def test_a_counter_is_named_and_not_its_code() -> None:
+    counter = Channel(code="bank_counter", name="银行柜台")
+    row = Declaration(channel=counter, order=PaymentOrder(gateway=counter.code))
+    assert channel_label(row) == "银行柜台"
 
 
 def test_what_comes_later_is_not_offered(family) -> None:
