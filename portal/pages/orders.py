@@ -47,6 +47,8 @@ def status_line(order: PaymentOrder) -> str:
     wallet = {"wallet": devices.gateway_name(order.gateway)}
     if order.unreachable_since is not None:
         return _("暂时联系不上%(wallet)s，我们会继续查。你的缴费单已保存。") % wallet
+    if held := _held(order):
+        return _("收到%(money)s，和要缴的不同。工作人员核对后退回，请不要再付。") % {"money": figures.money(held)}
     if said_unpaid(order):
         return _("刚才问过，%(wallet)s还没有收到付款。我们会继续查。") % wallet
     return _("正在等%(wallet)s的答复。") % wallet
@@ -54,7 +56,8 @@ def status_line(order: PaymentOrder) -> str:
 
 def said_unpaid(order: PaymentOrder) -> bool:
     """Whether the gateway has answered that it holds no payment, so that going back to its cashier is safe."""
-    return order.status == "awaiting" and order.checks > 0 and order.unreachable_since is None
+    asked = order.status == "awaiting" and order.checks > 0 and order.unreachable_since is None
+    return asked and not _held(order)  # money of another amount has come
 
 
 def can_go_back(order: PaymentOrder) -> bool:
@@ -77,6 +80,7 @@ def _confirming(request: HttpRequest, order: PaymentOrder) -> HttpResponse:
         "started": figures.moment(order.started_at or order.created_at),
         "can_go_back": can_go_back(order),
         "can_close": can_close(order),
+        "has_come": _held(order) > 0,
     }
     return render(request, "pages/confirming.html", context)
 

@@ -13,7 +13,7 @@ from payments.order_checks import expire_overdue_orders
 from payments.orders import expire_order, start_payment
 from payments.refunds import refund_by_rule
 from tests import world
-from tests.outside import age, status_of
+from tests.outside import age, eventually, status_of
 from tests.portal.visiting import PHONE, Visitor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("books_hold")]
@@ -170,6 +170,20 @@ def test_a_gateway_that_cannot_be_reached_is_said_and_the_order_is_kept(family, 
     page = visitor.press(visitor.open(f"/orders/{order.order_no}/"), "查结果")
     assert "暂时联系不上微信，我们会继续查。你的缴费单已保存。" in page.text
     assert status_of(order) == "awaiting"
+
+
+def test_money_of_another_amount_is_said_to_have_come_and_nobody_is_led_to_pay_again(family, visitor, outside) -> None:
+    """G10: it is held, and two members of staff give it back."""
+    order = start(new_order(family), "alipay", "page")
+    scan(order)
+    outside.pay(order.order_no, amount_fen=100)
+    eventually(lambda: Discrepancy.objects.filter(order=order, amount_fen=100).exists())
+    page = visitor.press(visitor.open(f"/orders/{order.order_no}/"), "查结果")
+    assert "收到1.00元，和要缴的不同。" in page.text
+    assert "还没有收到付款" not in page.text
+    assert "data-back hidden" in page.html
+    assert "等支付宝答复以后" not in page.text
+    assert visitor.client.get(f"/orders/{order.order_no}/status/").json()["back"] is False
 
 
 def test_an_order_of_another_payer_is_not_found(family, outside) -> None:
